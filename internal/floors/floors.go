@@ -30,6 +30,7 @@ var Of = map[string]int{
 	"internal/policy":   4,
 	"internal/keys":     4,
 	"internal/token":    4,
+	"internal/localca":  4,
 	"internal/trace":    4,
 	"internal/message":  4,
 	"internal/sandbox":  4,
