@@ -56,4 +56,3 @@ func TestLostKeyIsAnError(t *testing.T) {
 		t.Fatal("an authority without its key was loaded")
 	}
 }
-

@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// helloTimeout bounds how long a connection may stay silent before its first byte.
+const helloTimeout = 30 * time.Second
+
+// dualListener accepts plain HTTP and TLS on one port: the first byte of a TLS connection is 22, the
+// record type of a handshake, which no HTTP method begins with.
+type dualListener struct {
+	net.Listener
+	config *tls.Config
+	ready  chan net.Conn
+	done   chan struct{}
+	once   sync.Once
+	err    error
+}
+
+func newDualListener(l net.Listener, config *tls.Config) *dualListener {
+	d := &dualListener{Listener: l, config: config, ready: make(chan net.Conn), done: make(chan struct{})}
+	go d.run()
+	return d
+}
+
+func (d *dualListener) run() {
+	for {
+		conn, err := d.Listener.Accept()
+		if err != nil {
+			var ne net.Error
+			if errors.As(err, &ne) && ne.Timeout() {
+				continue
+			}
+			d.stop(err)
+			return
+		}
+		go d.sniff(conn)
+	}
+}
+
+// sniff waits for the first byte apart from the accept loop, so that a silent client holds up nobody.
+func (d *dualListener) sniff(conn net.Conn) {
+	conn.SetReadDeadline(time.Now().Add(helloTimeout))
+	first := make([]byte, 1)
+	if _, err := conn.Read(first); err != nil {
+		conn.Close()
+		return
+	}
+	conn.SetReadDeadline(time.Time{})
+	var out net.Conn = &prefixedConn{Conn: conn, first: first[0], unread: true}
+	if first[0] == 22 {
+		out = tls.Server(out, d.config)
+	}
+	select {
+	case d.ready <- out:
+	case <-d.done:
+		conn.Close()
+	}
+}
+
+func (d *dualListener) stop(err error) {
+	d.once.Do(func() {
+		d.err = err
+		close(d.done)
+	})
+}
+
+// Accept returns the next connection that has said its first byte.
+func (d *dualListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-d.ready:
+		return c, nil
+	case <-d.done:
+		return nil, d.err
+	}
+}
+
+// Close stops listening.
+func (d *dualListener) Close() error {
+	d.stop(net.ErrClosed)
+	return d.Listener.Close()
+}
+
+// prefixedConn gives back the byte that was read to find out the protocol.
+type prefixedConn struct {
+	net.Conn
+	first  byte
+	unread bool
+}
+
+func (c *prefixedConn) Read(p []byte) (int, error) {
+	if c.unread && len(p) > 0 {
+		c.unread = false
+		p[0] = c.first
+		return 1, nil
+	}
+	return c.Conn.Read(p)
+}
