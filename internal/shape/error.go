@@ -5,12 +5,12 @@ import "fmt"
 // Error is an error of an AWS API as its caller sees it. Packages under internal/api have a
 // constructor for each modelled error; the protocols write it in their own form.
 type Error struct {
-	Code    string // "UserNotFoundException"
-	Message string // shown to the caller
-	Status  int    // HTTP status
-	Server  bool   // the server's fault rather than the caller's
+	Code    string         // "UserNotFoundException"
+	Message string         // shown to the caller
+	Status  int            // HTTP status
+	Server  bool           // the server's fault rather than the caller's
 	Fields  map[string]any // further modelled members, by wire name
-	Cause   error  // for the log and the trace, never shown to the caller
+	Cause   error          // for the log and the trace, never shown to the caller
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }

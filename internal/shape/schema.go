@@ -20,6 +20,10 @@
 //
 // A member that the model marks as required is a plain value, any other scalar a pointer, so that
 // absent and zero differ. The i-th field of a generated struct is the i-th entry of Shape.Members.
+//
+// A required scalar has no room for "the caller left it out". Structures that have one and occur in
+// an input therefore end in one more field, Absent, where decoders note it (see [MarkAbsent]); a
+// value that was built in Go leaves it zero.
 package shape
 
 import "context"
@@ -59,14 +63,15 @@ type Shape struct {
 	// "key", "value" if empty), and whether the enclosing element is left out.
 	ElemName, KeyName string
 	Flat              bool
-	XMLNamespace      string
+	XMLNamespace      string // "uri" or "prefix=uri", declared on the element; empty: none
 
 	// TimeFormat is "epoch-seconds", "date-time" or "http-date"; empty: the protocol's own.
 	TimeFormat string
-	Enum       []string // the allowed values of a string; nil: any
-	Sensitive  bool     // never shown in errors or logs
-	Streaming  bool     // a blob that is the body itself and is not read into memory
-	Sparse     bool     // a list or map that may hold nulls
+	Enum       []string    // the allowed values of a string; nil: any
+	Limits     *Constraint // nil: none
+	Sensitive  bool        // never shown in errors or logs
+	Streaming  bool        // a blob that is the body itself and is not read into memory
+	Sparse     bool        // a list or map that may hold nulls
 }
 
 // Location says in which part of an HTTP message a member travels.
@@ -83,7 +88,7 @@ const (
 	Payload               // the whole body
 )
 
-// Member is one member of a structure, with the constraints that hold at this place.
+// Member is one member of a structure.
 type Member struct {
 	Name     string // the model's name, which is also the name in validation paths ("UserPoolId")
 	Wire     string // the name on the wire: JSON key, XML element, Query key, header, label
@@ -91,24 +96,19 @@ type Member struct {
 	Location Location
 	Required bool
 	XMLAttr  bool // an attribute of the element
-	Hidden   bool // generated but not in the model's newest form; accepted, never written
-	IdemToken bool // filled in by clients, may be absent
-
-	// Constraints. Lengths count characters of a string, bytes of a blob, entries of a list or map;
-	// for numbers they bound the value. Has* tell whether the bound is there.
-	Min, Max       int64
-	HasMin, HasMax bool
-	Pattern        string // as AWS prints it (Java's dialect); matched whole
-	// ElemMin and so on constrain the elements of a list or the values of a map; KeyMin… a map's keys.
-	Elem, KeyC *Constraint
 }
 
-// Constraint bounds an element of a list, or a key or value of a map.
+// Constraint bounds the values of a shape. Min and Max bound a number itself, the characters of a
+// string, the bytes of a blob, the entries of a list or map.
 type Constraint struct {
 	Min, Max       int64
 	HasMin, HasMax bool
-	Pattern        string
+	Pattern        string // as AWS prints it, in Java's dialect; it must match the whole string
 }
+
+// Absent is a set of members that the caller left out although they are required: bit i is
+// Members[i] of the structure. Only scalars are in it, for the others nil says as much.
+type Absent uint64
 
 // Protocol names a way of putting calls on the wire.
 type Protocol string
@@ -125,7 +125,7 @@ const (
 type Operation struct {
 	Name     string
 	Method   string // "POST"
-	Path     string // "/" or a template: "/v2/apis/{ApiId}/routes", greedy labels end in "+"
+	Path     string // "/" or a template: "/v2/apis/{ApiId}/routes", "/{Bucket}/{Key+}?acl"; greedy labels end in "+", what follows "?" must be in the query
 	Status   int    // of a success, 0 is 200
 	Input    Ref
 	Output   Ref
