@@ -47,3 +47,9 @@ func Val[T any](p *T) T {
 	}
 	return *p
 }
+
+// NotImplemented is the error of an operation that Gatehouse does not have (yet): status 501, so that
+// clients do not mistake it for a refusal, naming service and operation.
+func NotImplemented(service, operation string) *Error {
+	return Errorf("NotImplementedException", 501, "Gatehouse does not implement %s %s.", service, operation)
+}

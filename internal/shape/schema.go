@@ -71,7 +71,6 @@ type Shape struct {
 	Limits     *Constraint // nil: none
 	Sensitive  bool        // never shown in errors or logs
 	Streaming  bool        // a blob that is the body itself and is not read into memory
-	Sparse     bool        // a list or map that may hold nulls
 }
 
 // Location says in which part of an HTTP message a member travels.
