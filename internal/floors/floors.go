@@ -30,6 +30,7 @@ var Of = map[string]int{
 	"internal/policy":   4,
 	"internal/keys":     4,
 	"internal/token":    4,
+	"internal/client":   4, // the CLI's side of the wire
 	"internal/localca":  4,
 	"internal/trace":    4,
 	"internal/message":  4,
@@ -60,7 +61,6 @@ var Of = map[string]int{
 	// 7, roof.
 	"internal/engine": 7,
 	"":                8, // package gatehouse, the embeddable server
-	"internal/client": 8, // the CLI's side of the wire
 	"internal/dev":    9,
 	"internal/cli":    10,
 	"cmd/gatehouse":   11,

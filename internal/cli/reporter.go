@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/dev"
+)
+
+// reporter shows a session of an app to its user.
+type reporter struct {
+	p     *program
+	quiet bool
+
+	mu      sync.Mutex
+	outputs []dev.Output
+	stacks  []*dev.StackInfo
+	up      func() // called after each deployment; may be nil
+}
+
+var _ dev.Reporter = (*reporter)(nil)
+
+func (r *reporter) Building(functions int) {
+	if !r.quiet && functions > 0 {
+		r.p.err.printf("%s\n", r.p.err.dim("building "+plural(functions, "function")+" …"))
+	}
+}
+
+// event shows a resource that came to rest; those under way say nothing that helps.
+func (r *reporter) event(e dev.Event) {
+	if r.quiet || strings.HasSuffix(e.Status, "_IN_PROGRESS") && !strings.Contains(e.Status, "ROLLBACK") {
+		return
+	}
+	o := r.p.err
+	status := o.green("✓")
+	switch {
+	case strings.HasSuffix(e.Status, "_FAILED"):
+		status = o.red("✗")
+	case strings.Contains(e.Status, "ROLLBACK"):
+		status = o.yellow("↩")
+	}
+	o.printf("  %s %s %s", status, e.Logical, o.dim(e.Type+" "+strings.ToLower(strings.ReplaceAll(e.Status, "_", " "))))
+	if e.Reason != "" && e.Status != "UPDATE_COMPLETE" {
+		o.printf("  %s", e.Reason)
+	}
+	o.printf("\n")
+}
+
+func (r *reporter) Deployed(stacks []*dev.StackInfo, outputs []dev.Output, changed bool, d time.Duration) {
+	r.mu.Lock()
+	r.outputs, r.stacks = outputs, stacks
+	r.mu.Unlock()
+	if r.quiet {
+		return
+	}
+	o := r.p.out
+	for _, s := range stacks {
+		what := "deployed"
+		if !changed {
+			what = "unchanged"
+		}
+		o.printf("%s %s  %s\n", o.green("✓"), o.bold(s.Name), o.dim(what+" in "+took(d)))
+	}
+	if len(outputs) > 0 {
+		o.printf("\n%s\n", o.bold("Outputs:"))
+		width := 0
+		for _, out := range outputs {
+			width = max(width, len(out.Key))
+		}
+		for _, out := range outputs {
+			o.printf("  %s%s %s\n", out.Key+":", strings.Repeat(" ", width-len(out.Key)), o.cyan(out.Value))
+		}
+		o.printf("\n")
+	}
+	if r.up != nil {
+		r.up()
+	}
+}
+
+func (r *reporter) Updated(function string, d time.Duration) {
+	r.p.out.printf("%s %s  %s\n", r.p.out.green("✓"), r.p.out.bold(function), r.p.out.dim("new code in "+took(d)))
+}
+
+func (r *reporter) Failed(err error) {
+	r.p.err.printf("%s %s\n%s\n", r.p.err.red("✗"), err, r.p.err.dim("  What ran before goes on running."))
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	xterm "golang.org/x/term"
+
+	"github.com/gatehouse-dev/gatehouse/internal/seal"
+)
+
+// term writes for people: in colour where a terminal shows it, plain elsewhere. Writes of several
+// goroutines do not mix.
+type term struct {
+	mu    sync.Mutex
+	w     io.Writer
+	color bool
+}
+
+func newTerm(w io.Writer) *term {
+	f, ok := w.(*os.File)
+	return &term{w: w, color: ok && xterm.IsTerminal(int(f.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+}
+
+func (t *term) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.w.Write(p)
+}
+
+func (t *term) printf(format string, args ...any) { fmt.Fprintf(t, format, args...) }
+
+func (t *term) style(code, s string) string {
+	if !t.color || s == "" {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (t *term) bold(s string) string   { return t.style("1", s) }
+func (t *term) dim(s string) string    { return t.style("2", s) }
+func (t *term) red(s string) string    { return t.style("31", s) }
+func (t *term) green(s string) string  { return t.style("32", s) }
+func (t *term) yellow(s string) string { return t.style("33", s) }
+func (t *term) cyan(s string) string   { return t.style("36", s) }
+
+// table writes rows in aligned columns. Cells are plain; style colours a cell of a column after it
+// was padded, and may be nil.
+func (t *term) table(rows [][]string, style func(col int, cell string) string) {
+	var width []int
+	for _, r := range rows {
+		for i, c := range r {
+			if i == len(width) {
+				width = append(width, 0)
+			}
+			width[i] = max(width[i], utf8.RuneCountInString(c))
+		}
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		for i, c := range r {
+			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(c))
+			if style != nil {
+				c = style(i, c)
+			}
+			b.WriteString(c)
+			if i < len(r)-1 {
+				b.WriteString(pad + "  ")
+			}
+		}
+		b.WriteByte('\n')
+	}
+	t.printf("%s", b.String())
+}
+
+// indent puts prefix before every line of s.
+func indent(prefix, s string) string {
+	return prefix + strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n"+prefix)
+}
+
+// secretFromEnv reads the secret key of the surroundings.
+func secretFromEnv() seal.Secret { return seal.Secret(os.Getenv("AWS_SECRET_ACCESS_KEY")) }

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse-dev/gatehouse/internal/client"
+	"github.com/gatehouse-dev/gatehouse/internal/trace"
+)
+
+func (p *program) whyCmd() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "why REQUEST-ID",
+		Short: "Tell why a request was let in or refused",
+		Long: `Prints the decision trace of a request on an API: each check that it met, what was found,
+and, for the one that refused it, what would have passed. The request id is in the answer's
+header Apigw-Requestid. The newest 10,000 requests are remembered.`,
+		Example: `  curl -i http://127.0.0.1:4566/_aws/execute-api/4foju6nhne/private
+  gatehouse why JKJaXmPLvHcESHA=
+  gatehouse why --last                # the newest request
+  gatehouse why --json --last | jq .steps`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	last := cmd.Flags().Bool("last", false, "the newest request instead of a given one")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the trace as JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *last == (len(args) == 1) {
+			return usageError{errors.New("why takes a request id, or --last")}
+		}
+		c, err := p.connect(cmd.Context())
+		if err != nil {
+			return err
+		}
+		t, err := fetchTrace(cmd, c, args)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			enc := json.NewEncoder(p.out)
+			enc.SetIndent("", "  ")
+			return enc.Encode(t)
+		}
+		p.printTrace(t)
+		return nil
+	}
+	return cmd
+}
+
+func fetchTrace(cmd *cobra.Command, c *client.Client, args []string) (*trace.Trace, error) {
+	if len(args) == 0 {
+		var ts []*trace.Trace
+		if err := c.JSON(cmd.Context(), "gatehouse", http.MethodGet, "/_gatehouse/requests?limit=1", nil, &ts); err != nil {
+			return nil, err
+		}
+		if len(ts) == 0 {
+			return nil, errors.New("no request on an API has been seen since the server started")
+		}
+		return ts[0], nil
+	}
+	var t trace.Trace
+	err := c.JSON(cmd.Context(), "gatehouse", http.MethodGet, "/_gatehouse/requests/"+url.PathEscape(args[0]), nil, &t)
+	var ce *client.Error
+	if errors.As(err, &ce) && ce.Status == http.StatusNotFound {
+		return nil, fmt.Errorf("request %s is not known: the newest %d since the server started are", args[0], trace.DefaultCapacity)
+	}
+	return &t, err
+}
+
+func (p *program) printTrace(t *trace.Trace) {
+	o := p.out
+	status := o.green(fmt.Sprint(t.Status))
+	if t.Status >= 400 {
+		status = o.red(fmt.Sprint(t.Status))
+	}
+	o.printf("%s %s  →  %s  %s\n", o.bold(t.Method), o.bold(t.Path), status,
+		o.dim(fmt.Sprintf("%s, %s", t.Time.Local().Format("15:04:05.000"), (time.Duration(t.Micros)*time.Microsecond).String())))
+	if t.API != "" {
+		o.printf("%s\n", o.dim(fmt.Sprintf("API %s, stage %s, host %s, from %s", t.API, t.Stage, t.Host, t.SourceIP)))
+	}
+	width := 0
+	for _, s := range t.Steps {
+		width = max(width, len(s.Name))
+	}
+	for _, s := range t.Steps {
+		mark := o.green("✓")
+		if !s.OK {
+			mark = o.red("✗")
+		}
+		o.printf("  %s %-*s  %s\n", mark, width, s.Name, s.Detail)
+		if s.OK {
+			continue
+		}
+		if s.Got != "" {
+			o.printf("    %*s  %s %s\n", width, "", o.dim("got: "), s.Got)
+		}
+		if s.Want != "" {
+			o.printf("    %*s  %s %s\n", width, "", o.dim("want:"), s.Want)
+		}
+	}
+}

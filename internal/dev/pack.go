@@ -1,0 +1,109 @@
+package dev
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gatehouse-dev/gatehouse/internal/bundle"
+)
+
+// Function is a function of a stack whose code is in the app's directory.
+type Function struct {
+	Stack   *Stack
+	Logical string
+	Source  bundle.Source
+	Package *bundle.Package // nil until built
+	code    *yaml.Node      // the Code property, which names the source
+	handler *yaml.Node
+}
+
+// Key is the object key under which the package of f is uploaded.
+func (f *Function) Key() string {
+	sum := sha256.Sum256(f.Package.Zip)
+	return f.Stack.Name + "/" + hex.EncodeToString(sum[:]) + ".zip"
+}
+
+// functions lists the functions of s whose Code is a local path.
+func (s *Stack) functions(root string) ([]*Function, error) {
+	var out []*Function
+	resources := child(s.Template, "Resources")
+	for _, id := range keys(resources) {
+		res := child(resources, id)
+		if typ := child(res, "Type"); typ == nil || typ.Value != "AWS::Lambda::Function" {
+			continue
+		}
+		props := child(res, "Properties")
+		code := child(props, "Code")
+		if code == nil || code.Kind != yaml.ScalarNode {
+			continue // S3Bucket, ZipFile: already where it belongs
+		}
+		f := &Function{Stack: s, Logical: id, code: code, handler: child(props, "Handler")}
+		f.Source = bundle.Source{Root: root, Path: code.Value}
+		for _, p := range []struct {
+			name string
+			into *string
+		}{{"Runtime", &f.Source.Runtime}, {"Handler", &f.Source.Handler}} {
+			if v := child(props, p.name); v != nil {
+				if v.Kind != yaml.ScalarNode || strings.HasPrefix(v.Tag, "!") && !strings.HasPrefix(v.Tag, "!!") {
+					return nil, fmt.Errorf("function %s: %s must be a plain text where Code is a local path", id, p.name)
+				}
+				*p.into = v.Value
+			}
+		}
+		if arch := child(props, "Architectures"); arch != nil && arch.Kind == yaml.SequenceNode && len(arch.Content) == 1 {
+			f.Source.Arch = arch.Content[0].Value
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+// Build builds every function that fs names, as many at a time as there are processors, and returns
+// the errors of all that failed.
+func Build(ctx context.Context, fs []*Function, done func(*Function)) error {
+	var g errgroup.Group
+	g.SetLimit(runtime.NumCPU())
+	errs := make([]error, len(fs))
+	for i, f := range fs {
+		g.Go(func() error {
+			p, err := bundle.Build(ctx, f.Source)
+			if err != nil {
+				errs[i] = fmt.Errorf("function %s (%s): %w", f.Logical, filepath.ToSlash(f.Source.Path), err)
+				return nil
+			}
+			f.Package = p
+			if done != nil {
+				done(f)
+			}
+			return nil
+		})
+	}
+	g.Wait()
+	return errors.Join(errs...)
+}
+
+// body returns the template of s with the code of built functions pointing into bucket.
+func (s *Stack) body(fs []*Function, bucket string) ([]byte, error) {
+	for _, f := range fs {
+		if f.Stack != s {
+			continue
+		}
+		text := func(v string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: v} }
+		*f.code = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{
+			text("S3Bucket"), text(bucket), text("S3Key"), text(f.Key()),
+		}}
+		if f.handler != nil && f.Package.Handler != "" {
+			f.handler.Value = f.Package.Handler
+		}
+	}
+	return yaml.Marshal(s.Template)
+}
