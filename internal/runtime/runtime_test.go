@@ -1,0 +1,162 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// memLog is a LogSink that keeps lines by stream.
+type memLog struct {
+	mu    sync.Mutex
+	lines []string
+	group string
+	names map[string]bool
+}
+
+func (l *memLog) Write(group, stream string, t time.Time, line []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, string(line))
+	l.group = group
+	if l.names == nil {
+		l.names = map[string]bool{}
+	}
+	l.names[stream] = true
+}
+
+func (l *memLog) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "\n")
+}
+
+// need skips a test on a machine without a tool, and fails it in continuous integration.
+func need(t testing.TB, tool string) {
+	t.Helper()
+	if _, err := exec.LookPath(tool); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s is needed in CI: %v", tool, err)
+		}
+		t.Skipf("no %s on this machine", tool)
+	}
+}
+
+func newManager(t testing.TB, o Options) (*Manager, *memLog) {
+	t.Helper()
+	logs := &memLog{}
+	if o.Logs == nil {
+		o.Logs = logs
+	}
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	m := New(o)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := m.Close(ctx); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+	return m, logs
+}
+
+// code writes the files of a function.
+func code(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		mode := os.FileMode(0o644)
+		if name == "bootstrap" {
+			mode = 0o755
+		}
+		if err := os.WriteFile(p, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func spec(runtime, handler, dir string) *Spec {
+	return &Spec{
+		Name: "hello", ARN: "arn:aws:lambda:us-east-1:000000000000:function:hello", Version: "$LATEST", Revision: "1",
+		Runtime: runtime, Handler: handler, CodeDir: dir, Timeout: 10 * time.Second, MemoryMB: 256,
+		Account: "000000000000", Region: "us-east-1",
+	}
+}
+
+var serial int
+
+func event1(payload string) *Invocation {
+	serial++
+	return &Invocation{RequestID: fmt.Sprintf("8f5f0000-0000-4000-8000-%012d", serial), Payload: []byte(payload)}
+}
+
+func invoke(t testing.TB, m *Manager, s *Spec, payload string) *Result {
+	t.Helper()
+	r, err := m.Invoke(t.Context(), s, event1(payload))
+	if err != nil {
+		t.Fatalf("Invoke: %v", err)
+	}
+	return r
+}
+
+var goBinary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "gatehouse-test-")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(dir, "bootstrap"), "./testdata/gofunc")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%v: %s", err, out)
+	}
+	return dir, nil
+})
+
+func goFunction(t testing.TB) string {
+	t.Helper()
+	need(t, "go")
+	dir, err := goBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := goBinary(); err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+func jsonEqual(t *testing.T, got []byte, want string) {
+	t.Helper()
+	var g, w any
+	if err := json.Unmarshal(got, &g); err != nil {
+		t.Fatalf("payload %s: %v", got, err)
+	}
+	if err := json.Unmarshal([]byte(want), &w); err != nil {
+		t.Fatal(err)
+	}
+	gb, _ := json.Marshal(g)
+	wb, _ := json.Marshal(w)
+	if !bytes.Equal(gb, wb) {
+		t.Errorf("payload\n got %s\nwant %s", gb, wb)
+	}
+}
