@@ -103,6 +103,8 @@ type Constraint struct {
 	Min, Max       int64
 	HasMin, HasMax bool
 	Pattern        string // as AWS prints it, in Java's dialect; it must match the whole string
+
+	match matcher
 }
 
 // Absent is a set of members that the caller left out although they are required: bit i is
@@ -153,6 +155,13 @@ type Model struct {
 	// ValidationCode is the code of a failed constraint: "InvalidParameterException" in Cognito,
 	// "ValidationException", or "ValidationError" in the Query services.
 	ValidationCode string
+
+	// MalformedCode is the code of a body that is not JSON: "SerializationException" but in Lambda.
+	MalformedCode string
+
+	// ElementNull says that the service ends the constraints that it lists of a collection's
+	// elements with "Member must not be null".
+	ElementNull bool
 }
 
 // ErrorInfo is one modelled error.

@@ -163,7 +163,10 @@ func (p *pkg) tables() string {
 	if m.XMLNamespace != "" {
 		fmt.Fprintf(b, "XMLNamespace: %q, ", m.XMLNamespace)
 	}
-	fmt.Fprintf(b, "ValidationCode: %q,\nShapes: shapes, Operations: operations, Errors: errors,\n}\n\n", m.ValidationCode)
+	if m.ElementNull {
+		b.WriteString("ElementNull: true, ")
+	}
+	fmt.Fprintf(b, "ValidationCode: %q, MalformedCode: %q,\nShapes: shapes, Operations: operations, Errors: errors,\n}\n\n", m.ValidationCode, m.MalformedCode)
 
 	b.WriteString("var operations = []shape.Operation{\n")
 	for _, name := range p.ops {

@@ -14,6 +14,8 @@ import (
 type model struct {
 	Name, Package, ID, Endpoint, SigningName, APIVersion string
 	Protocol, ValidationCode, TargetPrefix, XMLNamespace string
+	MalformedCode                                        string
+	ElementNull                                          bool
 	Operations                                           map[string]*operation
 	Shapes                                               map[string]*shape
 }

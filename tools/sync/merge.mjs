@@ -30,6 +30,13 @@ export function merge(service, client, v1, overlay) {
     if (all && all.uses > 1 && all.shapes.size === 1) return [...all.shapes][0];
   }
 
+  // byHand looks something up in the overlay; what nobody looks up is an error in the end.
+  const taken = new Set();
+  function byHand(kind, name) {
+    taken.add(kind + " " + name);
+    return overlay[kind]?.[name];
+  }
+
   // define adds a shape under its name, or under a further one if that means something else.
   function define(name, def) {
     const text = JSON.stringify(def);
@@ -48,7 +55,7 @@ export function merge(service, client, v1, overlay) {
     let type = kind;
     if (kind === "number") {
       type = old && numberKinds.has(old.type) ? old.type : undefined;
-      type ??= overlay.numbers?.[where];
+      type ??= byHand("numbers", where)?.is;
       if (!type) {
         notes.push(`width of ${where} unknown, taken as integer`);
         type = "integer";
@@ -65,8 +72,6 @@ export function merge(service, client, v1, overlay) {
       if (old.max !== undefined) def.max = old.max;
       if (old.pattern !== undefined) def.pattern = old.pattern;
     }
-    const hand = overlay.shapes?.[enumName ?? named?.name ?? (old && v1name)];
-    if (hand) Object.assign(def, hand.set);
     if (named?.sensitive || old?.sensitive) def.sensitive = true;
     if (named?.streaming) def.streaming = true;
     if (Object.keys(def).length === 1) return type; // a builtin
@@ -118,8 +123,6 @@ export function merge(service, client, v1, overlay) {
     if (old?.min !== undefined) def.min = old.min;
     if (old?.max !== undefined) def.max = old.max;
     const n = name ?? (old ? v1name : type === "map" ? `MapOf_${def.key}_${def.elem}` : `ListOf_${def.elem}`);
-    const hand = overlay.shapes?.[n];
-    if (hand) Object.assign(def, hand.set);
     return define(n, def);
   }
 
@@ -134,9 +137,10 @@ export function merge(service, client, v1, overlay) {
     if (kind === -3) {
       const [code, status] = t.awsQueryError ?? [];
       const server = t.error === "server";
-      const hand = overlay.errors?.[name] ?? {};
-      def.error = { status: hand.status ?? t.httpError ?? status ?? old?.error?.httpStatusCode ?? (server ? 500 : 400) };
-      if (t.httpError === undefined && status === undefined && hand.status === undefined) notes.push(`status of ${name} unknown, taken as ${def.error.status}`);
+      const hand = byHand("errors", name) ?? {};
+      // The JSON protocols have no bindings: every client error is a 400, whatever its httpError.
+      const bound = client.settings.protocol.startsWith("AwsJson") ? undefined : t.httpError ?? status ?? old?.error?.httpStatusCode;
+      def.error = { status: hand.status ?? bound ?? (server ? 500 : 400) };
       if (code && code !== name) def.error.code = code;
       if (server) def.error.server = true;
     }
@@ -146,8 +150,12 @@ export function merge(service, client, v1, overlay) {
       const where = `${name}.${m}`;
       const out = { name: m, shape: resolve(ref, v1Of(name, m, ref), client.types[name]?.[m], where, mt.xmlFlattened) };
       if (i < required) out.required = true;
-      const hand = overlay.members?.[where];
-      if (hand) Object.assign(out, hand.set);
+      const hand = byHand("members", where);
+      if (hand) {
+        const was = shapes[out.shape]?.type ?? out.shape;
+        if (was !== hand.is.type) throw new Error(`overlay: ${where} is ${was}, not ${hand.is.type}`);
+        out.shape = define(hand.shape, { ...shapes[out.shape], ...hand.is });
+      }
       if (inputs.has(name) || outputs.has(name)) {
         if (mt.httpHeader) set(out, "header", mt.httpHeader);
         if (mt.httpPrefixHeaders !== undefined) set(out, "headerPrefix", mt.httpPrefixHeaders);
@@ -187,6 +195,12 @@ export function merge(service, client, v1, overlay) {
     return schema[2];
   }
 
+  for (const [kind, entries] of Object.entries(overlay)) {
+    for (const name of Object.keys(entries)) {
+      if (!taken.has(kind + " " + name)) throw new Error(`overlay: nothing asks for ${service.name} ${kind} ${name}`);
+    }
+  }
+
   const meta = v1.metadata, s = client.settings;
   const protocol = {
     AwsJson1_0Protocol: "json-1.0", AwsJson1_1Protocol: "json-1.1", AwsRestJsonProtocol: "rest-json",
@@ -195,7 +209,8 @@ export function merge(service, client, v1, overlay) {
   const model = {
     name: service.name, package: service.package, id: s.id, endpoint: meta.endpointPrefix,
     signingName: s.signingName ?? meta.signingName ?? meta.endpointPrefix, apiVersion: s.apiVersion, protocol,
-    validationCode: service.validationCode,
+    validationCode: service.validationCode, malformedCode: service.malformedCode ?? "SerializationException",
+    elementNull: service.elementNull,
   };
   if (protocol.startsWith("json")) model.targetPrefix = s.target;
   if (protocol === "query" || protocol === "rest-xml") model.xmlNamespace = s.xmlNamespace;

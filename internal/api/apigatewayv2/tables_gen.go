@@ -11,7 +11,7 @@ import (
 // Model holds the tables of the service. It must not be changed.
 var Model = shape.Model{
 	ID: "ApiGatewayV2", Endpoint: "apigateway", SigningName: "apigateway", APIVersion: "2018-11-29",
-	Protocol: shape.RESTJSON, ValidationCode: "BadRequestException",
+	Protocol: shape.RESTJSON, ValidationCode: "BadRequestException", MalformedCode: "SerializationException",
 	Shapes: shapes, Operations: operations, Errors: errors,
 }
 

@@ -11,7 +11,7 @@ import (
 // Model holds the tables of the service. It must not be changed.
 var Model = shape.Model{
 	ID: "CloudFormation", Endpoint: "cloudformation", SigningName: "cloudformation", APIVersion: "2010-05-15",
-	Protocol: shape.QueryXML, XMLNamespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/", ValidationCode: "ValidationError",
+	Protocol: shape.QueryXML, XMLNamespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/", ValidationCode: "ValidationError", MalformedCode: "SerializationException",
 	Shapes: shapes, Operations: operations, Errors: errors,
 }
 

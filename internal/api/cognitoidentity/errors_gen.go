@@ -41,22 +41,22 @@ func LimitExceededException(format string, args ...any) *shape.Error {
 	return shape.Errorf("LimitExceededException", 400, format, args...)
 }
 
-// NotAuthorizedException is error NotAuthorizedException, HTTP status 403.
+// NotAuthorizedException is error NotAuthorizedException, HTTP status 400.
 func NotAuthorizedException(format string, args ...any) *shape.Error {
-	return shape.Errorf("NotAuthorizedException", 403, format, args...)
+	return shape.Errorf("NotAuthorizedException", 400, format, args...)
 }
 
-// ResourceConflictException is error ResourceConflictException, HTTP status 409.
+// ResourceConflictException is error ResourceConflictException, HTTP status 400.
 func ResourceConflictException(format string, args ...any) *shape.Error {
-	return shape.Errorf("ResourceConflictException", 409, format, args...)
+	return shape.Errorf("ResourceConflictException", 400, format, args...)
 }
 
-// ResourceNotFoundException is error ResourceNotFoundException, HTTP status 404.
+// ResourceNotFoundException is error ResourceNotFoundException, HTTP status 400.
 func ResourceNotFoundException(format string, args ...any) *shape.Error {
-	return shape.Errorf("ResourceNotFoundException", 404, format, args...)
+	return shape.Errorf("ResourceNotFoundException", 400, format, args...)
 }
 
-// TooManyRequestsException is error TooManyRequestsException, HTTP status 429.
+// TooManyRequestsException is error TooManyRequestsException, HTTP status 400.
 func TooManyRequestsException(format string, args ...any) *shape.Error {
-	return shape.Errorf("TooManyRequestsException", 429, format, args...)
+	return shape.Errorf("TooManyRequestsException", 400, format, args...)
 }

@@ -11,7 +11,7 @@ import (
 // Model holds the tables of the service. It must not be changed.
 var Model = shape.Model{
 	ID: "Cognito Identity", Endpoint: "cognito-identity", SigningName: "cognito-identity", APIVersion: "2014-06-30",
-	Protocol: shape.JSON11, TargetPrefix: "AWSCognitoIdentityService", ValidationCode: "ValidationException",
+	Protocol: shape.JSON11, TargetPrefix: "AWSCognitoIdentityService", ValidationCode: "ValidationException", MalformedCode: "SerializationException",
 	Shapes: shapes, Operations: operations, Errors: errors,
 }
 
@@ -162,10 +162,10 @@ var errors = []shape.ErrorInfo{
 	{Name: "InvalidIdentityPoolConfigurationException", Code: "InvalidIdentityPoolConfigurationException", Status: 400, Server: false, Shape: 53},
 	{Name: "InvalidParameterException", Code: "InvalidParameterException", Status: 400, Server: false, Shape: 54},
 	{Name: "LimitExceededException", Code: "LimitExceededException", Status: 400, Server: false, Shape: 55},
-	{Name: "NotAuthorizedException", Code: "NotAuthorizedException", Status: 403, Server: false, Shape: 71},
-	{Name: "ResourceConflictException", Code: "ResourceConflictException", Status: 409, Server: false, Shape: 79},
-	{Name: "ResourceNotFoundException", Code: "ResourceNotFoundException", Status: 404, Server: false, Shape: 80},
-	{Name: "TooManyRequestsException", Code: "TooManyRequestsException", Status: 429, Server: false, Shape: 98},
+	{Name: "NotAuthorizedException", Code: "NotAuthorizedException", Status: 400, Server: false, Shape: 71},
+	{Name: "ResourceConflictException", Code: "ResourceConflictException", Status: 400, Server: false, Shape: 79},
+	{Name: "ResourceNotFoundException", Code: "ResourceNotFoundException", Status: 400, Server: false, Shape: 80},
+	{Name: "TooManyRequestsException", Code: "TooManyRequestsException", Status: 400, Server: false, Shape: 98},
 }
 
 var shapes = []shape.Shape{

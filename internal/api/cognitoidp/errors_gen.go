@@ -6,9 +6,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
-// AccessDeniedException is error AccessDeniedException, HTTP status 403.
+// AccessDeniedException is error AccessDeniedException, HTTP status 400.
 func AccessDeniedException(format string, args ...any) *shape.Error {
-	return shape.Errorf("AccessDeniedException", 403, format, args...)
+	return shape.Errorf("AccessDeniedException", 400, format, args...)
 }
 
 // AliasExistsException is error AliasExistsException, HTTP status 400.
@@ -51,14 +51,14 @@ func ExpiredCodeException(format string, args ...any) *shape.Error {
 	return shape.Errorf("ExpiredCodeException", 400, format, args...)
 }
 
-// FeatureUnavailableInTierException is error FeatureUnavailableInTierException, HTTP status 403.
+// FeatureUnavailableInTierException is error FeatureUnavailableInTierException, HTTP status 400.
 func FeatureUnavailableInTierException(format string, args ...any) *shape.Error {
-	return shape.Errorf("FeatureUnavailableInTierException", 403, format, args...)
+	return shape.Errorf("FeatureUnavailableInTierException", 400, format, args...)
 }
 
-// ForbiddenException is error ForbiddenException, HTTP status 403.
+// ForbiddenException is error ForbiddenException, HTTP status 400.
 func ForbiddenException(format string, args ...any) *shape.Error {
-	return shape.Errorf("ForbiddenException", 403, format, args...)
+	return shape.Errorf("ForbiddenException", 400, format, args...)
 }
 
 // GroupExistsException is error GroupExistsException, HTTP status 400.
@@ -131,9 +131,9 @@ func ManagedLoginBrandingExistsException(format string, args ...any) *shape.Erro
 	return shape.Errorf("ManagedLoginBrandingExistsException", 400, format, args...)
 }
 
-// NotAuthorizedException is error NotAuthorizedException, HTTP status 403.
+// NotAuthorizedException is error NotAuthorizedException, HTTP status 400.
 func NotAuthorizedException(format string, args ...any) *shape.Error {
-	return shape.Errorf("NotAuthorizedException", 403, format, args...)
+	return shape.Errorf("NotAuthorizedException", 400, format, args...)
 }
 
 // OperationNotEnabledException is error OperationNotEnabledException, HTTP status 400.
@@ -161,9 +161,9 @@ func RefreshTokenReuseException(format string, args ...any) *shape.Error {
 	return shape.Errorf("RefreshTokenReuseException", 400, format, args...)
 }
 
-// ResourceNotFoundException is error ResourceNotFoundException, HTTP status 404.
+// ResourceNotFoundException is error ResourceNotFoundException, HTTP status 400.
 func ResourceNotFoundException(format string, args ...any) *shape.Error {
-	return shape.Errorf("ResourceNotFoundException", 404, format, args...)
+	return shape.Errorf("ResourceNotFoundException", 400, format, args...)
 }
 
 // ScopeDoesNotExistException is error ScopeDoesNotExistException, HTTP status 400.
@@ -186,9 +186,9 @@ func TermsExistsException(format string, args ...any) *shape.Error {
 	return shape.Errorf("TermsExistsException", 400, format, args...)
 }
 
-// TierChangeNotAllowedException is error TierChangeNotAllowedException, HTTP status 403.
+// TierChangeNotAllowedException is error TierChangeNotAllowedException, HTTP status 400.
 func TierChangeNotAllowedException(format string, args ...any) *shape.Error {
-	return shape.Errorf("TierChangeNotAllowedException", 403, format, args...)
+	return shape.Errorf("TierChangeNotAllowedException", 400, format, args...)
 }
 
 // TooManyFailedAttemptsException is error TooManyFailedAttemptsException, HTTP status 400.
@@ -196,14 +196,14 @@ func TooManyFailedAttemptsException(format string, args ...any) *shape.Error {
 	return shape.Errorf("TooManyFailedAttemptsException", 400, format, args...)
 }
 
-// TooManyRequestsException is error TooManyRequestsException, HTTP status 429.
+// TooManyRequestsException is error TooManyRequestsException, HTTP status 400.
 func TooManyRequestsException(format string, args ...any) *shape.Error {
-	return shape.Errorf("TooManyRequestsException", 429, format, args...)
+	return shape.Errorf("TooManyRequestsException", 400, format, args...)
 }
 
-// UnauthorizedException is error UnauthorizedException, HTTP status 401.
+// UnauthorizedException is error UnauthorizedException, HTTP status 400.
 func UnauthorizedException(format string, args ...any) *shape.Error {
-	return shape.Errorf("UnauthorizedException", 401, format, args...)
+	return shape.Errorf("UnauthorizedException", 400, format, args...)
 }
 
 // UnexpectedLambdaException is error UnexpectedLambdaException, HTTP status 400.
@@ -246,9 +246,9 @@ func UserNotConfirmedException(format string, args ...any) *shape.Error {
 	return shape.Errorf("UserNotConfirmedException", 400, format, args...)
 }
 
-// UserNotFoundException is error UserNotFoundException, HTTP status 404.
+// UserNotFoundException is error UserNotFoundException, HTTP status 400.
 func UserNotFoundException(format string, args ...any) *shape.Error {
-	return shape.Errorf("UserNotFoundException", 404, format, args...)
+	return shape.Errorf("UserNotFoundException", 400, format, args...)
 }
 
 // UserPoolAddOnNotEnabledException is error UserPoolAddOnNotEnabledException, HTTP status 400.

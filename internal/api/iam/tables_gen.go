@@ -11,7 +11,7 @@ import (
 // Model holds the tables of the service. It must not be changed.
 var Model = shape.Model{
 	ID: "IAM", Endpoint: "iam", SigningName: "iam", APIVersion: "2010-05-08",
-	Protocol: shape.QueryXML, XMLNamespace: "https://iam.amazonaws.com/doc/2010-05-08/", ValidationCode: "ValidationError",
+	Protocol: shape.QueryXML, XMLNamespace: "https://iam.amazonaws.com/doc/2010-05-08/", ElementNull: true, ValidationCode: "ValidationError", MalformedCode: "SerializationException",
 	Shapes: shapes, Operations: operations, Errors: errors,
 }
 

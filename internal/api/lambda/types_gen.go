@@ -1298,7 +1298,7 @@ type KafkaSchemaValidationConfig struct {
 type LambdaManagedInstancesCapacityProviderConfig struct {
 	CapacityProviderArn                   string
 	PerExecutionEnvironmentMaxConcurrency *int64       `json:",omitzero"`
-	ExecutionEnvironmentMemoryGiBPerVCpu  *int64       `json:",omitzero"`
+	ExecutionEnvironmentMemoryGiBPerVCpu  *float64     `json:",omitzero"`
 	Absent                                shape.Absent `json:"-"` // required members that the caller left out
 }
 
@@ -1959,7 +1959,7 @@ type TagsError struct {
 // TargetTrackingScalingPolicy is the model's structure TargetTrackingScalingPolicy.
 type TargetTrackingScalingPolicy struct {
 	PredefinedMetricType string
-	TargetValue          int64
+	TargetValue          float64
 	Absent               shape.Absent `json:"-"` // required members that the caller left out
 }
 

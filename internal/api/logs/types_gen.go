@@ -2173,15 +2173,15 @@ type QueryDefinition struct {
 
 // QueryInfo is the model's structure QueryInfo.
 type QueryInfo struct {
-	QueryLanguage *string `json:",omitzero"`
-	QueryId       *string `json:",omitzero"`
-	QueryString   *string `json:",omitzero"`
-	Status        *string `json:",omitzero"`
-	CreateTime    *int64  `json:",omitzero"`
-	LogGroupName  *string `json:",omitzero"`
-	QueryDuration *int64  `json:",omitzero"`
-	BytesScanned  *int64  `json:",omitzero"`
-	UserIdentity  *string `json:",omitzero"`
+	QueryLanguage *string  `json:",omitzero"`
+	QueryId       *string  `json:",omitzero"`
+	QueryString   *string  `json:",omitzero"`
+	Status        *string  `json:",omitzero"`
+	CreateTime    *int64   `json:",omitzero"`
+	LogGroupName  *string  `json:",omitzero"`
+	QueryDuration *int64   `json:",omitzero"`
+	BytesScanned  *float64 `json:",omitzero"`
+	UserIdentity  *string  `json:",omitzero"`
 }
 
 // QueryParameter is the model's structure QueryParameter.
@@ -2196,11 +2196,11 @@ type QueryParameter struct {
 type QueryStatistics struct {
 	RecordsMatched          *float64 `json:",omitzero"`
 	RecordsScanned          *float64 `json:",omitzero"`
-	EstimatedRecordsSkipped *int64   `json:",omitzero"`
+	EstimatedRecordsSkipped *float64 `json:",omitzero"`
 	BytesScanned            *float64 `json:",omitzero"`
-	EstimatedBytesSkipped   *int64   `json:",omitzero"`
-	LogGroupsScanned        *int64   `json:",omitzero"`
-	ResultCount             *int64   `json:",omitzero"`
+	EstimatedBytesSkipped   *float64 `json:",omitzero"`
+	LogGroupsScanned        *float64 `json:",omitzero"`
+	ResultCount             *float64 `json:",omitzero"`
 }
 
 // RecordField is the model's structure RecordField.

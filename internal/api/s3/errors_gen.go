@@ -86,9 +86,9 @@ func NoSuchUpload(format string, args ...any) *shape.Error {
 	return shape.Errorf("NoSuchUpload", 404, format, args...)
 }
 
-// NotFound is error NotFound, HTTP status 400.
+// NotFound is error NotFound, HTTP status 404.
 func NotFound(format string, args ...any) *shape.Error {
-	return shape.Errorf("NotFound", 400, format, args...)
+	return shape.Errorf("NotFound", 404, format, args...)
 }
 
 // ObjectAlreadyInActiveTierError is error ObjectAlreadyInActiveTierError, HTTP status 403.

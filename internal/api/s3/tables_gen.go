@@ -11,7 +11,7 @@ import (
 // Model holds the tables of the service. It must not be changed.
 var Model = shape.Model{
 	ID: "S3", Endpoint: "s3", SigningName: "s3", APIVersion: "2006-03-01",
-	Protocol: shape.RESTXML, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/", ValidationCode: "InvalidArgument",
+	Protocol: shape.RESTXML, XMLNamespace: "http://s3.amazonaws.com/doc/2006-03-01/", ValidationCode: "InvalidArgument", MalformedCode: "SerializationException",
 	Shapes: shapes, Operations: operations, Errors: errors,
 }
 
@@ -615,7 +615,7 @@ var errors = []shape.ErrorInfo{
 	{Name: "NoSuchBucket", Code: "NoSuchBucket", Status: 404, Server: false, Shape: 329},
 	{Name: "NoSuchKey", Code: "NoSuchKey", Status: 404, Server: false, Shape: 330},
 	{Name: "NoSuchUpload", Code: "NoSuchUpload", Status: 404, Server: false, Shape: 331},
-	{Name: "NotFound", Code: "NotFound", Status: 400, Server: false, Shape: 336},
+	{Name: "NotFound", Code: "NotFound", Status: 404, Server: false, Shape: 336},
 	{Name: "ObjectAlreadyInActiveTierError", Code: "ObjectAlreadyInActiveTierError", Status: 403, Server: false, Shape: 340},
 	{Name: "ObjectNotInActiveTierError", Code: "ObjectNotInActiveTierError", Status: 403, Server: false, Shape: 358},
 	{Name: "TooManyParts", Code: "TooManyParts", Status: 400, Server: false, Shape: 520},
@@ -847,7 +847,7 @@ var shapes = []shape.Shape{
 		{Name: "ChecksumXXHASH3", Wire: "x-amz-checksum-xxhash3", Shape: 552, Location: shape.Header},
 		{Name: "ChecksumXXHASH128", Wire: "x-amz-checksum-xxhash128", Shape: 552, Location: shape.Header},
 		{Name: "ChecksumType", Wire: "x-amz-checksum-type", Shape: 56, Location: shape.Header},
-		{Name: "MpuObjectSize", Wire: "x-amz-mp-object-size", Shape: 550, Location: shape.Header},
+		{Name: "MpuObjectSize", Wire: "x-amz-mp-object-size", Shape: 551, Location: shape.Header},
 		{Name: "RequestPayer", Wire: "x-amz-request-payer", Shape: 463, Location: shape.Header},
 		{Name: "ExpectedBucketOwner", Wire: "x-amz-expected-bucket-owner", Shape: 552, Location: shape.Header},
 		{Name: "IfMatch", Wire: "If-Match", Shape: 552, Location: shape.Header},
@@ -1212,7 +1212,7 @@ var shapes = []shape.Shape{
 		{Name: "ExpectedBucketOwner", Wire: "x-amz-expected-bucket-owner", Shape: 552, Location: shape.Header},
 		{Name: "IfMatch", Wire: "If-Match", Shape: 552, Location: shape.Header},
 		{Name: "IfMatchLastModifiedTime", Wire: "x-amz-if-match-last-modified-time", Shape: 549, Location: shape.Header},
-		{Name: "IfMatchSize", Wire: "x-amz-if-match-size", Shape: 550, Location: shape.Header},
+		{Name: "IfMatchSize", Wire: "x-amz-if-match-size", Shape: 551, Location: shape.Header},
 	}},
 	/* 125 */ {Name: "DeleteObjectTaggingOutput", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "VersionId", Wire: "x-amz-version-id", Shape: 552, Location: shape.Header},
@@ -2737,7 +2737,7 @@ var shapes = []shape.Shape{
 		{Name: "GrantRead", Wire: "x-amz-grant-read", Shape: 552, Location: shape.Header},
 		{Name: "GrantReadACP", Wire: "x-amz-grant-read-acp", Shape: 552, Location: shape.Header},
 		{Name: "GrantWriteACP", Wire: "x-amz-grant-write-acp", Shape: 552, Location: shape.Header},
-		{Name: "WriteOffsetBytes", Wire: "x-amz-write-offset-bytes", Shape: 550, Location: shape.Header},
+		{Name: "WriteOffsetBytes", Wire: "x-amz-write-offset-bytes", Shape: 551, Location: shape.Header},
 		{Name: "Metadata", Wire: "x-amz-meta-", Shape: 312, Location: shape.HeaderPrefix},
 		{Name: "ServerSideEncryption", Wire: "x-amz-server-side-encryption", Shape: 489, Location: shape.Header},
 		{Name: "StorageClass", Wire: "x-amz-storage-class", Shape: 503, Location: shape.Header},

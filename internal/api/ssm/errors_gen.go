@@ -26,14 +26,14 @@ func AssociationAlreadyExists(format string, args ...any) *shape.Error {
 	return shape.Errorf("AssociationAlreadyExists", 400, format, args...)
 }
 
-// AssociationDoesNotExist is error AssociationDoesNotExist, HTTP status 404.
+// AssociationDoesNotExist is error AssociationDoesNotExist, HTTP status 400.
 func AssociationDoesNotExist(format string, args ...any) *shape.Error {
-	return shape.Errorf("AssociationDoesNotExist", 404, format, args...)
+	return shape.Errorf("AssociationDoesNotExist", 400, format, args...)
 }
 
-// AssociationExecutionDoesNotExist is error AssociationExecutionDoesNotExist, HTTP status 404.
+// AssociationExecutionDoesNotExist is error AssociationExecutionDoesNotExist, HTTP status 400.
 func AssociationExecutionDoesNotExist(format string, args ...any) *shape.Error {
-	return shape.Errorf("AssociationExecutionDoesNotExist", 404, format, args...)
+	return shape.Errorf("AssociationExecutionDoesNotExist", 400, format, args...)
 }
 
 // AssociationLimitExceeded is error AssociationLimitExceeded, HTTP status 400.
@@ -51,29 +51,29 @@ func AutomationDefinitionNotApprovedException(format string, args ...any) *shape
 	return shape.Errorf("AutomationDefinitionNotApproved", 400, format, args...)
 }
 
-// AutomationDefinitionNotFoundException is error AutomationDefinitionNotFound, HTTP status 404.
+// AutomationDefinitionNotFoundException is error AutomationDefinitionNotFound, HTTP status 400.
 func AutomationDefinitionNotFoundException(format string, args ...any) *shape.Error {
-	return shape.Errorf("AutomationDefinitionNotFound", 404, format, args...)
+	return shape.Errorf("AutomationDefinitionNotFound", 400, format, args...)
 }
 
-// AutomationDefinitionVersionNotFoundException is error AutomationDefinitionVersionNotFound, HTTP status 404.
+// AutomationDefinitionVersionNotFoundException is error AutomationDefinitionVersionNotFound, HTTP status 400.
 func AutomationDefinitionVersionNotFoundException(format string, args ...any) *shape.Error {
-	return shape.Errorf("AutomationDefinitionVersionNotFound", 404, format, args...)
+	return shape.Errorf("AutomationDefinitionVersionNotFound", 400, format, args...)
 }
 
-// AutomationExecutionLimitExceededException is error AutomationExecutionLimitExceeded, HTTP status 429.
+// AutomationExecutionLimitExceededException is error AutomationExecutionLimitExceeded, HTTP status 400.
 func AutomationExecutionLimitExceededException(format string, args ...any) *shape.Error {
-	return shape.Errorf("AutomationExecutionLimitExceeded", 429, format, args...)
+	return shape.Errorf("AutomationExecutionLimitExceeded", 400, format, args...)
 }
 
-// AutomationExecutionNotFoundException is error AutomationExecutionNotFound, HTTP status 404.
+// AutomationExecutionNotFoundException is error AutomationExecutionNotFound, HTTP status 400.
 func AutomationExecutionNotFoundException(format string, args ...any) *shape.Error {
-	return shape.Errorf("AutomationExecutionNotFound", 404, format, args...)
+	return shape.Errorf("AutomationExecutionNotFound", 400, format, args...)
 }
 
-// AutomationStepNotFoundException is error AutomationStepNotFoundException, HTTP status 404.
+// AutomationStepNotFoundException is error AutomationStepNotFoundException, HTTP status 400.
 func AutomationStepNotFoundException(format string, args ...any) *shape.Error {
-	return shape.Errorf("AutomationStepNotFoundException", 404, format, args...)
+	return shape.Errorf("AutomationStepNotFoundException", 400, format, args...)
 }
 
 // ComplianceTypeCountLimitExceededException is error ComplianceTypeCountLimitExceeded, HTTP status 400.
@@ -81,9 +81,9 @@ func ComplianceTypeCountLimitExceededException(format string, args ...any) *shap
 	return shape.Errorf("ComplianceTypeCountLimitExceeded", 400, format, args...)
 }
 
-// ConflictException is error ConflictException, HTTP status 409.
+// ConflictException is error ConflictException, HTTP status 400.
 func ConflictException(format string, args ...any) *shape.Error {
-	return shape.Errorf("ConflictException", 409, format, args...)
+	return shape.Errorf("ConflictException", 400, format, args...)
 }
 
 // CustomSchemaCountLimitExceededException is error CustomSchemaCountLimitExceeded, HTTP status 400.
@@ -111,9 +111,9 @@ func DocumentVersionLimitExceeded(format string, args ...any) *shape.Error {
 	return shape.Errorf("DocumentVersionLimitExceeded", 400, format, args...)
 }
 
-// DoesNotExistException is error DoesNotExistException, HTTP status 404.
+// DoesNotExistException is error DoesNotExistException, HTTP status 400.
 func DoesNotExistException(format string, args ...any) *shape.Error {
-	return shape.Errorf("DoesNotExistException", 404, format, args...)
+	return shape.Errorf("DoesNotExistException", 400, format, args...)
 }
 
 // DuplicateDocumentContent is error DuplicateDocumentContent, HTTP status 400.
@@ -126,9 +126,9 @@ func DuplicateDocumentVersionName(format string, args ...any) *shape.Error {
 	return shape.Errorf("DuplicateDocumentVersionName", 400, format, args...)
 }
 
-// DuplicateInstanceId is error DuplicateInstanceId, HTTP status 404.
+// DuplicateInstanceId is error DuplicateInstanceId, HTTP status 400.
 func DuplicateInstanceId(format string, args ...any) *shape.Error {
-	return shape.Errorf("DuplicateInstanceId", 404, format, args...)
+	return shape.Errorf("DuplicateInstanceId", 400, format, args...)
 }
 
 // FeatureNotAvailableException is error FeatureNotAvailableException, HTTP status 400.
@@ -161,14 +161,14 @@ func InternalServerError(format string, args ...any) *shape.Error {
 	return shape.Errorf("InternalServerError", 500, format, args...)
 }
 
-// InvalidActivation is error InvalidActivation, HTTP status 404.
+// InvalidActivation is error InvalidActivation, HTTP status 400.
 func InvalidActivation(format string, args ...any) *shape.Error {
-	return shape.Errorf("InvalidActivation", 404, format, args...)
+	return shape.Errorf("InvalidActivation", 400, format, args...)
 }
 
-// InvalidActivationId is error InvalidActivationId, HTTP status 404.
+// InvalidActivationId is error InvalidActivationId, HTTP status 400.
 func InvalidActivationId(format string, args ...any) *shape.Error {
-	return shape.Errorf("InvalidActivationId", 404, format, args...)
+	return shape.Errorf("InvalidActivationId", 400, format, args...)
 }
 
 // InvalidAggregatorException is error InvalidAggregator, HTTP status 400.
@@ -206,9 +206,9 @@ func InvalidAutomationStatusUpdateException(format string, args ...any) *shape.E
 	return shape.Errorf("InvalidAutomationStatusUpdateException", 400, format, args...)
 }
 
-// InvalidCommandId is error InvalidCommandId, HTTP status 404.
+// InvalidCommandId is error InvalidCommandId, HTTP status 400.
 func InvalidCommandId(format string, args ...any) *shape.Error {
-	return shape.Errorf("InvalidCommandId", 404, format, args...)
+	return shape.Errorf("InvalidCommandId", 400, format, args...)
 }
 
 // InvalidDeleteInventoryParametersException is error InvalidDeleteInventoryParameters, HTTP status 400.
@@ -221,9 +221,9 @@ func InvalidDeletionIdException(format string, args ...any) *shape.Error {
 	return shape.Errorf("InvalidDeletionId", 400, format, args...)
 }
 
-// InvalidDocument is error InvalidDocument, HTTP status 404.
+// InvalidDocument is error InvalidDocument, HTTP status 400.
 func InvalidDocument(format string, args ...any) *shape.Error {
-	return shape.Errorf("InvalidDocument", 404, format, args...)
+	return shape.Errorf("InvalidDocument", 400, format, args...)
 }
 
 // InvalidDocumentContent is error InvalidDocumentContent, HTTP status 400.
@@ -231,9 +231,9 @@ func InvalidDocumentContent(format string, args ...any) *shape.Error {
 	return shape.Errorf("InvalidDocumentContent", 400, format, args...)
 }
 
-// InvalidDocumentOperation is error InvalidDocumentOperation, HTTP status 403.
+// InvalidDocumentOperation is error InvalidDocumentOperation, HTTP status 400.
 func InvalidDocumentOperation(format string, args ...any) *shape.Error {
-	return shape.Errorf("InvalidDocumentOperation", 403, format, args...)
+	return shape.Errorf("InvalidDocumentOperation", 400, format, args...)
 }
 
 // InvalidDocumentSchemaVersion is error InvalidDocumentSchemaVersion, HTTP status 400.
@@ -251,9 +251,9 @@ func InvalidDocumentVersion(format string, args ...any) *shape.Error {
 	return shape.Errorf("InvalidDocumentVersion", 400, format, args...)
 }
 
-// InvalidFilter is error InvalidFilter, HTTP status 441.
+// InvalidFilter is error InvalidFilter, HTTP status 400.
 func InvalidFilter(format string, args ...any) *shape.Error {
-	return shape.Errorf("InvalidFilter", 441, format, args...)
+	return shape.Errorf("InvalidFilter", 400, format, args...)
 }
 
 // InvalidFilterKey is error InvalidFilterKey, HTTP status 400.
@@ -271,9 +271,9 @@ func InvalidFilterValue(format string, args ...any) *shape.Error {
 	return shape.Errorf("InvalidFilterValue", 400, format, args...)
 }
 
-// InvalidInstanceId is error InvalidInstanceId, HTTP status 404.
+// InvalidInstanceId is error InvalidInstanceId, HTTP status 400.
 func InvalidInstanceId(format string, args ...any) *shape.Error {
-	return shape.Errorf("InvalidInstanceId", 404, format, args...)
+	return shape.Errorf("InvalidInstanceId", 400, format, args...)
 }
 
 // InvalidInstanceInformationFilterValue is error InvalidInstanceInformationFilterValue, HTTP status 400.
@@ -346,9 +346,9 @@ func InvalidPermissionType(format string, args ...any) *shape.Error {
 	return shape.Errorf("InvalidPermissionType", 400, format, args...)
 }
 
-// InvalidPluginName is error InvalidPluginName, HTTP status 404.
+// InvalidPluginName is error InvalidPluginName, HTTP status 400.
 func InvalidPluginName(format string, args ...any) *shape.Error {
-	return shape.Errorf("InvalidPluginName", 404, format, args...)
+	return shape.Errorf("InvalidPluginName", 400, format, args...)
 }
 
 // InvalidPolicyAttributeException is error InvalidPolicyAttributeException, HTTP status 400.
@@ -441,9 +441,9 @@ func NoLongerSupportedException(format string, args ...any) *shape.Error {
 	return shape.Errorf("NoLongerSupported", 400, format, args...)
 }
 
-// OpsItemAccessDeniedException is error OpsItemAccessDeniedException, HTTP status 403.
+// OpsItemAccessDeniedException is error OpsItemAccessDeniedException, HTTP status 400.
 func OpsItemAccessDeniedException(format string, args ...any) *shape.Error {
-	return shape.Errorf("OpsItemAccessDeniedException", 403, format, args...)
+	return shape.Errorf("OpsItemAccessDeniedException", 400, format, args...)
 }
 
 // OpsItemAlreadyExistsException is error OpsItemAlreadyExistsException, HTTP status 400.
@@ -451,9 +451,9 @@ func OpsItemAlreadyExistsException(format string, args ...any) *shape.Error {
 	return shape.Errorf("OpsItemAlreadyExistsException", 400, format, args...)
 }
 
-// OpsItemConflictException is error OpsItemConflictException, HTTP status 409.
+// OpsItemConflictException is error OpsItemConflictException, HTTP status 400.
 func OpsItemConflictException(format string, args ...any) *shape.Error {
-	return shape.Errorf("OpsItemConflictException", 409, format, args...)
+	return shape.Errorf("OpsItemConflictException", 400, format, args...)
 }
 
 // OpsItemInvalidParameterException is error OpsItemInvalidParameterException, HTTP status 400.
@@ -491,24 +491,24 @@ func OpsMetadataInvalidArgumentException(format string, args ...any) *shape.Erro
 	return shape.Errorf("OpsMetadataInvalidArgumentException", 400, format, args...)
 }
 
-// OpsMetadataKeyLimitExceededException is error OpsMetadataKeyLimitExceededException, HTTP status 429.
+// OpsMetadataKeyLimitExceededException is error OpsMetadataKeyLimitExceededException, HTTP status 400.
 func OpsMetadataKeyLimitExceededException(format string, args ...any) *shape.Error {
-	return shape.Errorf("OpsMetadataKeyLimitExceededException", 429, format, args...)
+	return shape.Errorf("OpsMetadataKeyLimitExceededException", 400, format, args...)
 }
 
-// OpsMetadataLimitExceededException is error OpsMetadataLimitExceededException, HTTP status 429.
+// OpsMetadataLimitExceededException is error OpsMetadataLimitExceededException, HTTP status 400.
 func OpsMetadataLimitExceededException(format string, args ...any) *shape.Error {
-	return shape.Errorf("OpsMetadataLimitExceededException", 429, format, args...)
+	return shape.Errorf("OpsMetadataLimitExceededException", 400, format, args...)
 }
 
-// OpsMetadataNotFoundException is error OpsMetadataNotFoundException, HTTP status 404.
+// OpsMetadataNotFoundException is error OpsMetadataNotFoundException, HTTP status 400.
 func OpsMetadataNotFoundException(format string, args ...any) *shape.Error {
-	return shape.Errorf("OpsMetadataNotFoundException", 404, format, args...)
+	return shape.Errorf("OpsMetadataNotFoundException", 400, format, args...)
 }
 
-// OpsMetadataTooManyUpdatesException is error OpsMetadataTooManyUpdatesException, HTTP status 429.
+// OpsMetadataTooManyUpdatesException is error OpsMetadataTooManyUpdatesException, HTTP status 400.
 func OpsMetadataTooManyUpdatesException(format string, args ...any) *shape.Error {
-	return shape.Errorf("OpsMetadataTooManyUpdatesException", 429, format, args...)
+	return shape.Errorf("OpsMetadataTooManyUpdatesException", 400, format, args...)
 }
 
 // ParameterAlreadyExists is error ParameterAlreadyExists, HTTP status 400.
@@ -516,9 +516,9 @@ func ParameterAlreadyExists(format string, args ...any) *shape.Error {
 	return shape.Errorf("ParameterAlreadyExists", 400, format, args...)
 }
 
-// ParameterLimitExceeded is error ParameterLimitExceeded, HTTP status 429.
+// ParameterLimitExceeded is error ParameterLimitExceeded, HTTP status 400.
 func ParameterLimitExceeded(format string, args ...any) *shape.Error {
-	return shape.Errorf("ParameterLimitExceeded", 429, format, args...)
+	return shape.Errorf("ParameterLimitExceeded", 400, format, args...)
 }
 
 // ParameterMaxVersionLimitExceeded is error ParameterMaxVersionLimitExceeded, HTTP status 400.
@@ -526,9 +526,9 @@ func ParameterMaxVersionLimitExceeded(format string, args ...any) *shape.Error {
 	return shape.Errorf("ParameterMaxVersionLimitExceeded", 400, format, args...)
 }
 
-// ParameterNotFound is error ParameterNotFound, HTTP status 404.
+// ParameterNotFound is error ParameterNotFound, HTTP status 400.
 func ParameterNotFound(format string, args ...any) *shape.Error {
-	return shape.Errorf("ParameterNotFound", 404, format, args...)
+	return shape.Errorf("ParameterNotFound", 400, format, args...)
 }
 
 // ParameterPatternMismatchException is error ParameterPatternMismatchException, HTTP status 400.
@@ -556,9 +556,9 @@ func ResourceDataSyncAlreadyExistsException(format string, args ...any) *shape.E
 	return shape.Errorf("ResourceDataSyncAlreadyExists", 400, format, args...)
 }
 
-// ResourceDataSyncConflictException is error ResourceDataSyncConflictException, HTTP status 409.
+// ResourceDataSyncConflictException is error ResourceDataSyncConflictException, HTTP status 400.
 func ResourceDataSyncConflictException(format string, args ...any) *shape.Error {
-	return shape.Errorf("ResourceDataSyncConflictException", 409, format, args...)
+	return shape.Errorf("ResourceDataSyncConflictException", 400, format, args...)
 }
 
 // ResourceDataSyncCountExceededException is error ResourceDataSyncCountExceeded, HTTP status 400.
@@ -571,9 +571,9 @@ func ResourceDataSyncInvalidConfigurationException(format string, args ...any) *
 	return shape.Errorf("ResourceDataSyncInvalidConfiguration", 400, format, args...)
 }
 
-// ResourceDataSyncNotFoundException is error ResourceDataSyncNotFound, HTTP status 404.
+// ResourceDataSyncNotFoundException is error ResourceDataSyncNotFound, HTTP status 400.
 func ResourceDataSyncNotFoundException(format string, args ...any) *shape.Error {
-	return shape.Errorf("ResourceDataSyncNotFound", 404, format, args...)
+	return shape.Errorf("ResourceDataSyncNotFound", 400, format, args...)
 }
 
 // ResourceInUseException is error ResourceInUseException, HTTP status 400.
@@ -586,9 +586,9 @@ func ResourceLimitExceededException(format string, args ...any) *shape.Error {
 	return shape.Errorf("ResourceLimitExceededException", 400, format, args...)
 }
 
-// ResourceNotFoundException is error ResourceNotFoundException, HTTP status 404.
+// ResourceNotFoundException is error ResourceNotFoundException, HTTP status 400.
 func ResourceNotFoundException(format string, args ...any) *shape.Error {
-	return shape.Errorf("ResourceNotFoundException", 404, format, args...)
+	return shape.Errorf("ResourceNotFoundException", 400, format, args...)
 }
 
 // ResourcePolicyConflictException is error ResourcePolicyConflictException, HTTP status 400.
@@ -606,9 +606,9 @@ func ResourcePolicyLimitExceededException(format string, args ...any) *shape.Err
 	return shape.Errorf("ResourcePolicyLimitExceededException", 400, format, args...)
 }
 
-// ResourcePolicyNotFoundException is error ResourcePolicyNotFoundException, HTTP status 404.
+// ResourcePolicyNotFoundException is error ResourcePolicyNotFoundException, HTTP status 400.
 func ResourcePolicyNotFoundException(format string, args ...any) *shape.Error {
-	return shape.Errorf("ResourcePolicyNotFoundException", 404, format, args...)
+	return shape.Errorf("ResourcePolicyNotFoundException", 400, format, args...)
 }
 
 // ServiceQuotaExceededException is error ServiceQuotaExceededException, HTTP status 400.
@@ -636,9 +636,9 @@ func TargetInUseException(format string, args ...any) *shape.Error {
 	return shape.Errorf("TargetInUseException", 400, format, args...)
 }
 
-// TargetNotConnected is error TargetNotConnected, HTTP status 430.
+// TargetNotConnected is error TargetNotConnected, HTTP status 400.
 func TargetNotConnected(format string, args ...any) *shape.Error {
-	return shape.Errorf("TargetNotConnected", 430, format, args...)
+	return shape.Errorf("TargetNotConnected", 400, format, args...)
 }
 
 // ThrottlingException is error ThrottlingException, HTTP status 400.
@@ -651,9 +651,9 @@ func TooManyTagsError(format string, args ...any) *shape.Error {
 	return shape.Errorf("TooManyTagsError", 400, format, args...)
 }
 
-// TooManyUpdates is error TooManyUpdates, HTTP status 429.
+// TooManyUpdates is error TooManyUpdates, HTTP status 400.
 func TooManyUpdates(format string, args ...any) *shape.Error {
-	return shape.Errorf("TooManyUpdates", 429, format, args...)
+	return shape.Errorf("TooManyUpdates", 400, format, args...)
 }
 
 // TotalSizeLimitExceededException is error TotalSizeLimitExceeded, HTTP status 400.

@@ -11,7 +11,7 @@ import (
 // Model holds the tables of the service. It must not be changed.
 var Model = shape.Model{
 	ID: "STS", Endpoint: "sts", SigningName: "sts", APIVersion: "2011-06-15",
-	Protocol: shape.QueryXML, XMLNamespace: "https://sts.amazonaws.com/doc/2011-06-15/", ValidationCode: "ValidationError",
+	Protocol: shape.QueryXML, XMLNamespace: "https://sts.amazonaws.com/doc/2011-06-15/", ValidationCode: "ValidationError", MalformedCode: "SerializationException",
 	Shapes: shapes, Operations: operations, Errors: errors,
 }
 
