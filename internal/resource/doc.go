@@ -1,0 +1,34 @@
+// Package resource is what the stack engine and the services' resource types know of each other.
+//
+// A service brings its CloudFormation types as values of [Type]: a name and a [Handler] with Create, Update and
+// Delete. The handler turns properties into a call of the service's own API, mostly with [Bind], and
+// nothing else; the engine registers all types in one [Registry] and the stacks service drives them.
+//
+//	func (s *Service) Resources() []resource.Type {
+//		return []resource.Type{{Name: "AWS::Logs::LogGroup", Handler: logGroup{s}}}
+//	}
+//
+//	func (h logGroup) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+//		in := new(logs.CreateLogGroupRequest)
+//		if err := resource.Bind(&logs.Model, ref, r.Props, in, nil); err != nil {
+//			return resource.Result{}, err
+//		}
+//		…
+//	}
+//
+// # Schemas
+//
+// What properties a type has, which are required, of what type they are, and whether a change replaces
+// the resource is not the handler's business: it is data, generated from AWS's own registry
+// (tools/resources, models/resources.json). A schema is unpacked when its type is first asked for.
+// [Schema.Check] refuses what CloudFormation would refuse, in its words; [Schema.Changes] compares two
+// sets of properties.
+//
+// # Values
+//
+// Properties are what package template evaluates to: string, bool, json.Number, []any, map[string]any, and
+// template.Unknown where a value will only be known later. CloudFormation is lax about scalars: "5",
+// 5 and "true", true are the same wherever the schema wants the other; [Equal] and [Bind] follow it.
+package resource
+
+//go:generate go run -C ../../tools ./resources
