@@ -13,11 +13,14 @@ import (
 // renderer turns Go values that may hold Values into the JSON values of a template, and notes what
 // they refer to.
 type renderer struct {
-	refs map[string]string // logical id → the path it was first met at
-	errs []string
+	refs       map[string]string // logical id → the path it was first met at
+	conditions map[string]string // the same for conditions
+	errs       []string
 }
 
-func newRenderer() *renderer { return &renderer{refs: map[string]string{}} }
+func newRenderer() *renderer {
+	return &renderer{refs: map[string]string{}, conditions: map[string]string{}}
+}
 
 func (r *renderer) fail(path, format string, args ...any) any {
 	r.errs = append(r.errs, path+": "+fmt.Sprintf(format, args...))
@@ -171,6 +174,18 @@ func (r *renderer) function(path string, p part) any {
 	}
 	if p.name == "Ref" || p.name == "Fn::GetAtt" {
 		return r.fail(path, "%s wants the id of a resource%s", p.name, map[bool]string{true: " and an attribute"}[p.name != "Ref"])
+	}
+	switch arg := p.arg.(type) {
+	case string:
+		if p.name == "Condition" {
+			r.conditions[arg] = path
+		}
+	case []any:
+		if p.name == "Fn::If" && len(arg) == 3 {
+			if name, ok := arg[0].(string); ok {
+				r.conditions[name] = path
+			}
+		}
 	}
 	if p.name == "Fn::Sub" {
 		r.sub(path, p.arg)

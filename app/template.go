@@ -123,6 +123,11 @@ func (s *Stack) resolve(id string, at position, v any, resource bool) (any, []st
 			}
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(r.conditions)) {
+		if !slices.ContainsFunc(s.conditions, func(c entry) bool { return c.id == name }) {
+			s.errorAt(at, id, "%s names the condition %s, which the stack does not have", strings.TrimLeft(r.conditions[name], "."), name)
+		}
+	}
 	var refs []string
 	for _, target := range slices.Sorted(maps.Keys(r.refs)) {
 		if strings.HasPrefix(target, "AWS::") {
