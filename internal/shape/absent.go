@@ -22,3 +22,13 @@ func MarkAbsent(m *Model, sh *Shape, v reflect.Value, seen Absent) {
 	}
 	v.Field(n).SetUint(uint64(gone))
 }
+
+// absence returns what was noted in v, a structure of shape sh.
+func absence(sh *Shape, v reflect.Value) Absent {
+	if n := len(sh.Members); v.NumField() > n {
+		return Absent(v.Field(n).Uint())
+	}
+	return 0
+}
+
+func (a Absent) has(i int) bool { return i < 64 && a&(1<<i) != 0 }

@@ -117,13 +117,14 @@ func (e *encoder) value(s *Shape, v reflect.Value) error {
 func (e *encoder) structure(s *Shape, v reflect.Value) error {
 	e.out = append(e.out, '{')
 	first := true
+	absent := absence(s, v)
 	for i := range s.Members {
 		mem := &s.Members[i]
 		if mem.Location != Body {
 			continue
 		}
 		f := v.Field(i)
-		if missing(f) {
+		if absent.has(i) || missing(f) {
 			continue
 		}
 		ms := e.m.At(mem.Shape)

@@ -12,7 +12,8 @@ type matcher struct {
 	p atomic.Pointer[func(string) bool]
 }
 
-func (c *Constraint) matches(s string) bool {
+// Matches tells whether the whole of s matches the pattern. It is safe for concurrent use.
+func (c *Constraint) Matches(s string) bool {
 	f := c.match.p.Load()
 	if f == nil {
 		made := compile(c.Pattern)

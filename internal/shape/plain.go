@@ -290,10 +290,11 @@ func toPlain(m *Model, s *Shape, v reflect.Value) any {
 		return out
 	}
 	out := map[string]any{}
+	absent := absence(s, v)
 	for i := range s.Members {
 		mem := &s.Members[i]
 		ms := m.At(mem.Shape)
-		if f := v.Field(i); !missing(f) && (ms.Kind != Blob || !ms.Streaming) {
+		if f := v.Field(i); !absent.has(i) && !missing(f) && (ms.Kind != Blob || !ms.Streaming) {
 			out[mem.Name] = toPlain(m, ms, f)
 		}
 	}

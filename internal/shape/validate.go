@@ -49,16 +49,12 @@ type step struct {
 }
 
 func (c *checker) structure(sh *Shape, v reflect.Value) {
-	n := len(sh.Members)
-	var absent Absent
-	if v.NumField() > n {
-		absent = Absent(v.Field(n).Uint())
-	}
+	absent := absence(sh, v)
 	for i := range sh.Members {
 		mem := &sh.Members[i]
 		s := c.m.At(mem.Shape)
 		f := v.Field(i)
-		gone := i < 64 && absent&(1<<i) != 0
+		gone := absent.has(i)
 		if !gone {
 			switch f.Kind() {
 			case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
@@ -179,7 +175,7 @@ func (s *Shape) broken(v reflect.Value) []string {
 	if l == nil {
 		return bad
 	}
-	if l.Pattern != "" && s.Kind == String && !l.matches(v.String()) {
+	if l.Pattern != "" && s.Kind == String && !l.Matches(v.String()) {
 		bad = append(bad, "Member must satisfy regular expression pattern: "+l.Pattern)
 	}
 	if !l.HasMin && !l.HasMax {
