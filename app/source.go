@@ -20,8 +20,8 @@ type source struct {
 
 // languages tells the runtime and the handler of a source file by its extension.
 var languages = map[string]Runtime{
-	".ts": NodeJS22, ".mts": NodeJS22, ".cts": NodeJS22, ".tsx": NodeJS22,
-	".js": NodeJS22, ".mjs": NodeJS22, ".cjs": NodeJS22, ".jsx": NodeJS22,
+	".ts": NodeJS22, ".mts": NodeJS22, ".tsx": NodeJS22,
+	".js": NodeJS22, ".mjs": NodeJS22, ".cjs": NodeJS22,
 	".py": Python313,
 }
 
