@@ -26,8 +26,7 @@ export function merge(service, client, v1, overlay) {
     if (own) return own;
     const named = (typeof ref === "function" ? ref() : ref)?.[2];
     if (v1.shapes[named]) return named;
-    const all = sameName.get(member);
-    if (all && all.uses > 1 && all.shapes.size === 1) return [...all.shapes][0];
+    return byHand("apart", `${structure}.${member}`) ? undefined : sameName.get(member);
   }
 
   // byHand looks something up in the overlay; what nobody looks up is an error in the end.
@@ -244,15 +243,22 @@ function fixPath(service, path, input) {
   return path;
 }
 
-// membersByName tells for each member name of v1 which shapes it has, over the whole service.
+// membersByName tells for each member name of v1 the shape that nine in ten of its members have, two
+// at least. Shapes of the same constraints count as one.
 function membersByName(v1) {
-  const out = new Map();
+  const uses = new Map();
   for (const s of Object.values(v1.shapes)) {
-    for (const [name, m] of Object.entries(s.members ?? {})) {
-      const e = out.get(name) ?? { uses: 0, shapes: new Set() };
-      e.uses++;
-      e.shapes.add(m.shape);
-      out.set(name, e);
+    for (const [name, m] of Object.entries(s.members ?? {})) uses.set(name, [...(uses.get(name) ?? []), m.shape]);
+  }
+  const alike = (n) => {
+    const { type, min, max, pattern, enum: values, member, key, value } = v1.shapes[n];
+    return type === "structure" ? n : JSON.stringify({ type, min, max, pattern, values, member, key, value });
+  };
+  const out = new Map();
+  for (const [name, shapes] of uses) {
+    for (const n of new Set(shapes)) {
+      const same = shapes.filter((o) => alike(o) === alike(n)).length;
+      if (same > 1 && same >= 0.9 * shapes.length && !out.has(name)) out.set(name, n);
     }
   }
   return out;

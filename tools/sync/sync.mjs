@@ -7,7 +7,7 @@
 //   - models/overlay.json, by hand: what neither knows, each line with the page that says so.
 //
 // Constraints go to a member by (structure, member); where v1 lacks the pair, by the member's name if
-// all structures of the service that have a member of that name (two at least) agree on its type.
+// nine in ten of the service's members of that name (two at least) agree on them.
 //
 //	node tools/sync/sync.mjs [SERVICE ...]
 //

@@ -953,7 +953,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 12 */ {Name: "AddCustomAttributesResponse", Kind: shape.Structure},
 	/* 13 */ {Name: "AddUserPoolClientSecretRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "ClientId", Wire: "ClientId", Shape: 122, Required: true},
 		{Name: "ClientSecret", Wire: "ClientSecret", Shape: 130},
 	}},
@@ -993,7 +993,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 22 */ {Name: "AdminCreateUserUnusedAccountValidityDaysType", Kind: shape.Integer, Limits: &shape.Constraint{HasMin: true, Min: 0, HasMax: true, Max: 365}},
 	/* 23 */ {Name: "AdminDeleteSoftwareTokenRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "Username", Wire: "Username", Shape: 624, Required: true},
 	}},
 	/* 24 */ {Name: "AdminDeleteSoftwareTokenResponse", Kind: shape.Structure},
@@ -1038,7 +1038,7 @@ var shapes = []shape.Shape{
 		{Name: "Device", Wire: "Device", Shape: 241, Required: true},
 	}},
 	/* 39 */ {Name: "AdminGetUserAuthFactorsRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "Username", Wire: "Username", Shape: 624, Required: true},
 	}},
 	/* 40 */ {Name: "AdminGetUserAuthFactorsResponse", Kind: shape.Structure, Members: []shape.Member{
@@ -1116,7 +1116,7 @@ var shapes = []shape.Shape{
 		{Name: "NextToken", Wire: "NextToken", Shape: 411},
 	}},
 	/* 53 */ {Name: "AdminListUserSessionsRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "Username", Wire: "Username", Shape: 624, Required: true},
 		{Name: "NextToken", Wire: "NextToken", Shape: 652},
 	}},
@@ -1154,7 +1154,7 @@ var shapes = []shape.Shape{
 		{Name: "AvailableChallenges", Wire: "AvailableChallenges", Shape: 360},
 	}},
 	/* 61 */ {Name: "AdminRevokeUserSessionRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "Username", Wire: "Username", Shape: 624, Required: true},
 		{Name: "SessionId", Wire: "SessionId", Shape: 652, Required: true},
 		{Name: "RevokeAssociatedSessions", Wire: "RevokeAssociatedSessions", Shape: 463},
@@ -1435,7 +1435,7 @@ var shapes = []shape.Shape{
 		{Name: "IdentityProvider", Wire: "IdentityProvider", Shape: 325, Required: true},
 	}},
 	/* 157 */ {Name: "CreateManagedLoginBrandingRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "ClientId", Wire: "ClientId", Shape: 122, Required: true},
 		{Name: "UseCognitoProvidedValues", Wire: "UseCognitoProvidedValues", Shape: 648},
 		{Name: "Settings", Wire: "Settings", Shape: 649},
@@ -1454,7 +1454,7 @@ var shapes = []shape.Shape{
 		{Name: "ResourceServer", Wire: "ResourceServer", Shape: 458, Required: true},
 	}},
 	/* 161 */ {Name: "CreateTermsRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "ClientId", Wire: "ClientId", Shape: 122, Required: true},
 		{Name: "TermsName", Wire: "TermsName", Shape: 652, Required: true},
 		{Name: "TermsSource", Wire: "TermsSource", Shape: 540, Required: true},
@@ -1515,7 +1515,7 @@ var shapes = []shape.Shape{
 		{Name: "Routing", Wire: "Routing", Shape: 472},
 	}},
 	/* 169 */ {Name: "CreateUserPoolReplicaRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "RegionName", Wire: "RegionName", Shape: 652, Required: true},
 		{Name: "UserPoolTags", Wire: "UserPoolTags", Shape: 612},
 	}},
@@ -1594,7 +1594,7 @@ var shapes = []shape.Shape{
 	/* 185 */ {Name: "DeleteIdentityProviderResponse", Kind: shape.Structure},
 	/* 186 */ {Name: "DeleteManagedLoginBrandingRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "ManagedLoginBrandingId", Wire: "ManagedLoginBrandingId", Shape: 652, Required: true},
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 	}},
 	/* 187 */ {Name: "DeleteManagedLoginBrandingResponse", Kind: shape.Structure},
 	/* 188 */ {Name: "DeleteResourceServerRequest", Kind: shape.Structure, Members: []shape.Member{
@@ -1604,7 +1604,7 @@ var shapes = []shape.Shape{
 	/* 189 */ {Name: "DeleteResourceServerResponse", Kind: shape.Structure},
 	/* 190 */ {Name: "DeleteTermsRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "TermsId", Wire: "TermsId", Shape: 652, Required: true},
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 	}},
 	/* 191 */ {Name: "DeleteTermsResponse", Kind: shape.Structure},
 	/* 192 */ {Name: "DeleteUserAttributesRequest", Kind: shape.Structure, Members: []shape.Member{
@@ -1618,7 +1618,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 195 */ {Name: "DeleteUserPoolClientResponse", Kind: shape.Structure},
 	/* 196 */ {Name: "DeleteUserPoolClientSecretRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "ClientId", Wire: "ClientId", Shape: 122, Required: true},
 		{Name: "ClientSecretId", Wire: "ClientSecretId", Shape: 652, Required: true},
 	}},
@@ -1629,7 +1629,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 199 */ {Name: "DeleteUserPoolDomainResponse", Kind: shape.Structure},
 	/* 200 */ {Name: "DeleteUserPoolReplicaRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "RegionName", Wire: "RegionName", Shape: 652, Required: true},
 	}},
 	/* 201 */ {Name: "DeleteUserPoolReplicaResponse", Kind: shape.Structure, Members: []shape.Member{
@@ -1661,7 +1661,7 @@ var shapes = []shape.Shape{
 		{Name: "IdentityProvider", Wire: "IdentityProvider", Shape: 325, Required: true},
 	}},
 	/* 213 */ {Name: "DescribeManagedLoginBrandingByClientRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "ClientId", Wire: "ClientId", Shape: 122, Required: true},
 		{Name: "ReturnMergedResources", Wire: "ReturnMergedResources", Shape: 648},
 	}},
@@ -1669,7 +1669,7 @@ var shapes = []shape.Shape{
 		{Name: "ManagedLoginBranding", Wire: "ManagedLoginBranding", Shape: 398},
 	}},
 	/* 215 */ {Name: "DescribeManagedLoginBrandingRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "ManagedLoginBrandingId", Wire: "ManagedLoginBrandingId", Shape: 652, Required: true},
 		{Name: "ReturnMergedResources", Wire: "ReturnMergedResources", Shape: 648},
 	}},
@@ -1692,7 +1692,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 221 */ {Name: "DescribeTermsByClientRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "ClientId", Wire: "ClientId", Shape: 122, Required: true},
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "TermsName", Wire: "TermsName", Shape: 652, Required: true},
 	}},
 	/* 222 */ {Name: "DescribeTermsByClientResponse", Kind: shape.Structure, Members: []shape.Member{
@@ -1700,7 +1700,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 223 */ {Name: "DescribeTermsRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "TermsId", Wire: "TermsId", Shape: 652, Required: true},
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 	}},
 	/* 224 */ {Name: "DescribeTermsResponse", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "Terms", Wire: "Terms", Shape: 541},
@@ -1968,11 +1968,11 @@ var shapes = []shape.Shape{
 		{Name: "ConfiguredUserAuthFactors", Wire: "ConfiguredUserAuthFactors", Shape: 359},
 	}},
 	/* 307 */ {Name: "GetUserPoolClientSessionConfigurationRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "ClientId", Wire: "ClientId", Shape: 122, Required: true},
 	}},
 	/* 308 */ {Name: "GetUserPoolClientSessionConfigurationResponse", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603},
 		{Name: "ClientId", Wire: "ClientId", Shape: 122},
 		{Name: "SSOSession", Wire: "SSOSession", Shape: 127},
 	}},
@@ -1987,10 +1987,10 @@ var shapes = []shape.Shape{
 		{Name: "WebAuthnConfiguration", Wire: "WebAuthnConfiguration", Shape: 637},
 	}},
 	/* 311 */ {Name: "GetUserPoolSessionConfigurationRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 	}},
 	/* 312 */ {Name: "GetUserPoolSessionConfigurationResponse", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603},
 		{Name: "UserSessionTracking", Wire: "UserSessionTracking", Shape: 616},
 		{Name: "TokenSession", Wire: "TokenSession", Shape: 614},
 	}},
@@ -2188,7 +2188,7 @@ var shapes = []shape.Shape{
 		{Name: "Tags", Wire: "Tags", Shape: 612},
 	}},
 	/* 369 */ {Name: "ListTermsRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "MaxResults", Wire: "MaxResults", Shape: 650},
 		{Name: "NextToken", Wire: "NextToken", Shape: 652},
 	}},
@@ -2206,7 +2206,7 @@ var shapes = []shape.Shape{
 		{Name: "PaginationToken", Wire: "PaginationToken", Shape: 412},
 	}},
 	/* 373 */ {Name: "ListUserPoolClientSecretsRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "ClientId", Wire: "ClientId", Shape: 122, Required: true},
 		{Name: "NextToken", Wire: "NextToken", Shape: 652},
 	}},
@@ -2225,7 +2225,7 @@ var shapes = []shape.Shape{
 		{Name: "NextToken", Wire: "NextToken", Shape: 411},
 	}},
 	/* 377 */ {Name: "ListUserPoolReplicasRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "NextToken", Wire: "NextToken", Shape: 652},
 	}},
 	/* 378 */ {Name: "ListUserPoolReplicasResponse", Kind: shape.Structure, Members: []shape.Member{
@@ -2306,7 +2306,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 398 */ {Name: "ManagedLoginBrandingType", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "ManagedLoginBrandingId", Wire: "ManagedLoginBrandingId", Shape: 652},
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603},
 		{Name: "UseCognitoProvidedValues", Wire: "UseCognitoProvidedValues", Shape: 648},
 		{Name: "Settings", Wire: "Settings", Shape: 649},
 		{Name: "Assets", Wire: "Assets", Shape: 89},
@@ -2602,12 +2602,12 @@ var shapes = []shape.Shape{
 	}},
 	/* 501 */ {Name: "SetUserMFAPreferenceResponse", Kind: shape.Structure},
 	/* 502 */ {Name: "SetUserPoolClientSessionConfigurationRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "ClientId", Wire: "ClientId", Shape: 122, Required: true},
 		{Name: "SSOSession", Wire: "SSOSession", Shape: 127, Required: true},
 	}},
 	/* 503 */ {Name: "SetUserPoolClientSessionConfigurationResponse", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603},
 		{Name: "ClientId", Wire: "ClientId", Shape: 122},
 		{Name: "SSOSession", Wire: "SSOSession", Shape: 127},
 	}},
@@ -2627,12 +2627,12 @@ var shapes = []shape.Shape{
 		{Name: "WebAuthnConfiguration", Wire: "WebAuthnConfiguration", Shape: 637},
 	}},
 	/* 506 */ {Name: "SetUserPoolSessionConfigurationRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "UserSessionTracking", Wire: "UserSessionTracking", Shape: 616, Required: true},
 		{Name: "TokenSession", Wire: "TokenSession", Shape: 614, Required: true},
 	}},
 	/* 507 */ {Name: "SetUserPoolSessionConfigurationResponse", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603},
 		{Name: "UserSessionTracking", Wire: "UserSessionTracking", Shape: 616},
 		{Name: "TokenSession", Wire: "TokenSession", Shape: 614},
 	}},
@@ -2737,7 +2737,7 @@ var shapes = []shape.Shape{
 		Enum: []string{"LINK"}},
 	/* 541 */ {Name: "TermsType", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "TermsId", Wire: "TermsId", Shape: 652, Required: true},
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "ClientId", Wire: "ClientId", Shape: 122, Required: true},
 		{Name: "TermsName", Wire: "TermsName", Shape: 652, Required: true},
 		{Name: "TermsSource", Wire: "TermsSource", Shape: 540, Required: true},
@@ -2831,7 +2831,7 @@ var shapes = []shape.Shape{
 		{Name: "IdentityProvider", Wire: "IdentityProvider", Shape: 325, Required: true},
 	}},
 	/* 565 */ {Name: "UpdateManagedLoginBrandingRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603},
 		{Name: "ManagedLoginBrandingId", Wire: "ManagedLoginBrandingId", Shape: 652},
 		{Name: "UseCognitoProvidedValues", Wire: "UseCognitoProvidedValues", Shape: 648},
 		{Name: "Settings", Wire: "Settings", Shape: 649},
@@ -2860,7 +2860,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 572 */ {Name: "UpdateTermsRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "TermsId", Wire: "TermsId", Shape: 652, Required: true},
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "TermsName", Wire: "TermsName", Shape: 652},
 		{Name: "TermsSource", Wire: "TermsSource", Shape: 540},
 		{Name: "Enforcement", Wire: "Enforcement", Shape: 538},
@@ -2918,7 +2918,7 @@ var shapes = []shape.Shape{
 		{Name: "Routing", Wire: "Routing", Shape: 472},
 	}},
 	/* 580 */ {Name: "UpdateUserPoolReplicaRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 652, Required: true},
+		{Name: "UserPoolId", Wire: "UserPoolId", Shape: 603, Required: true},
 		{Name: "RegionName", Wire: "RegionName", Shape: 652, Required: true},
 		{Name: "Status", Wire: "Status", Shape: 569, Required: true},
 	}},
@@ -2946,7 +2946,7 @@ var shapes = []shape.Shape{
 		{Name: "UserPoolAddOns", Wire: "UserPoolAddOns", Shape: 598},
 		{Name: "DcrConfiguration", Wire: "DcrConfiguration", Shape: 180},
 		{Name: "AccountRecoverySetting", Wire: "AccountRecoverySetting", Shape: 4},
-		{Name: "PoolName", Wire: "PoolName", Shape: 652},
+		{Name: "PoolName", Wire: "PoolName", Shape: 606},
 		{Name: "UserPoolTier", Wire: "UserPoolTier", Shape: 613},
 		{Name: "KeyConfiguration", Wire: "KeyConfiguration", Shape: 346},
 		{Name: "IssuerConfiguration", Wire: "IssuerConfiguration", Shape: 344},

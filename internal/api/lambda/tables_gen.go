@@ -1998,7 +1998,7 @@ var shapes = []shape.Shape{
 		{Name: "Type", Wire: "Type", Shape: 364, Required: true},
 		{Name: "Action", Wire: "Action", Shape: 361, Required: true},
 		{Name: "ParentId", Wire: "ParentId", Shape: 529},
-		{Name: "Name", Wire: "Name", Shape: 10},
+		{Name: "Name", Wire: "Name", Shape: 529},
 		{Name: "SubType", Wire: "SubType", Shape: 529},
 		{Name: "Payload", Wire: "Payload", Shape: 362},
 		{Name: "Error", Wire: "Error", Shape: 144},

@@ -957,7 +957,7 @@ var shapes = []shape.Shape{
 		{Name: "tableBody", Wire: "tableBody", Shape: 575},
 		{Name: "queryId", Wire: "queryId", Shape: 444},
 		{Name: "kmsKeyId", Wire: "kmsKeyId", Shape: 275},
-		{Name: "tags", Wire: "tags", Shape: 345},
+		{Name: "tags", Wire: "tags", Shape: 532},
 	}},
 	/* 53 */ {Name: "CreateLookupTableResponse", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "lookupTableArn", Wire: "lookupTableArn", Shape: 575},
@@ -978,7 +978,7 @@ var shapes = []shape.Shape{
 		{Name: "scheduleStartTime", Wire: "scheduleStartTime", Shape: 574},
 		{Name: "scheduleEndTime", Wire: "scheduleEndTime", Shape: 574},
 		{Name: "state", Wire: "state", Shape: 482},
-		{Name: "tags", Wire: "tags", Shape: 345},
+		{Name: "tags", Wire: "tags", Shape: 532},
 	}},
 	/* 55 */ {Name: "CreateScheduledQueryResponse", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "scheduledQueryArn", Wire: "scheduledQueryArn", Shape: 575},
@@ -1304,7 +1304,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 149 */ {Name: "DescribeLookupTablesRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "lookupTableNamePrefix", Wire: "lookupTableNamePrefix", Shape: 575},
-		{Name: "maxResults", Wire: "maxResults", Shape: 573},
+		{Name: "maxResults", Wire: "maxResults", Shape: 153},
 		{Name: "nextToken", Wire: "nextToken", Shape: 358},
 	}},
 	/* 150 */ {Name: "DescribeLookupTablesResponse", Kind: shape.Structure, Members: []shape.Member{
@@ -1627,7 +1627,7 @@ var shapes = []shape.Shape{
 		{Name: "startTime", Wire: "startTime", Shape: 541, Required: true},
 		{Name: "endTime", Wire: "endTime", Shape: 541, Required: true},
 		{Name: "executionStatuses", Wire: "executionStatuses", Shape: 293},
-		{Name: "maxResults", Wire: "maxResults", Shape: 573},
+		{Name: "maxResults", Wire: "maxResults", Shape: 153},
 		{Name: "nextToken", Wire: "nextToken", Shape: 358},
 	}},
 	/* 237 */ {Name: "GetScheduledQueryHistoryResponse", Kind: shape.Structure, Members: []shape.Member{
@@ -1816,7 +1816,7 @@ var shapes = []shape.Shape{
 	/* 288 */ {Name: "ListLogGroupsForQueryRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "queryId", Wire: "queryId", Shape: 444, Required: true},
 		{Name: "nextToken", Wire: "nextToken", Shape: 358},
-		{Name: "maxResults", Wire: "maxResults", Shape: 573},
+		{Name: "maxResults", Wire: "maxResults", Shape: 153},
 	}},
 	/* 289 */ {Name: "ListLogGroupsForQueryResponse", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "logGroupIdentifiers", Wire: "logGroupIdentifiers", Shape: 297},
@@ -1844,7 +1844,7 @@ var shapes = []shape.Shape{
 	/* 296 */ {Name: "ListOf_OutputFormat", Kind: shape.List, Elem: 374},
 	/* 297 */ {Name: "ListOf_string", Kind: shape.List, Elem: 575},
 	/* 298 */ {Name: "ListScheduledQueriesRequest", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "maxResults", Wire: "maxResults", Shape: 573},
+		{Name: "maxResults", Wire: "maxResults", Shape: 153},
 		{Name: "nextToken", Wire: "nextToken", Shape: 358},
 		{Name: "state", Wire: "state", Shape: 482},
 		{Name: "scheduleType", Wire: "scheduleType", Shape: 478},
@@ -1855,7 +1855,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 300 */ {Name: "ListSourcesForS3TableIntegrationRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "integrationArn", Wire: "integrationArn", Shape: 575, Required: true},
-		{Name: "maxResults", Wire: "maxResults", Shape: 573},
+		{Name: "maxResults", Wire: "maxResults", Shape: 153},
 		{Name: "nextToken", Wire: "nextToken", Shape: 358},
 	}},
 	/* 301 */ {Name: "ListSourcesForS3TableIntegrationResponse", Kind: shape.Structure, Members: []shape.Member{
@@ -1866,7 +1866,7 @@ var shapes = []shape.Shape{
 		{Name: "logGroupIdentifier", Wire: "logGroupIdentifier", Shape: 324},
 		{Name: "vpcEndpointId", Wire: "vpcEndpointId", Shape: 575},
 		{Name: "nextToken", Wire: "nextToken", Shape: 358},
-		{Name: "maxResults", Wire: "maxResults", Shape: 573},
+		{Name: "maxResults", Wire: "maxResults", Shape: 153},
 	}},
 	/* 303 */ {Name: "ListSyslogConfigurationsResponse", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "syslogConfigurations", Wire: "syslogConfigurations", Shape: 520},
@@ -2003,7 +2003,7 @@ var shapes = []shape.Shape{
 		{Name: "roleArn", Wire: "roleArn", Shape: 471, Required: true},
 		{Name: "description", Wire: "description", Shape: 575},
 		{Name: "kmsKeyId", Wire: "kmsKeyId", Shape: 275},
-		{Name: "tags", Wire: "tags", Shape: 345},
+		{Name: "tags", Wire: "tags", Shape: 532},
 	}},
 	/* 342 */ {Name: "LookupTables", Kind: shape.List, Elem: 340},
 	/* 343 */ {Name: "LowerCaseString", Kind: shape.Structure, Members: []shape.Member{

@@ -1190,7 +1190,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 122 */ {Name: "DeleteObjectAnnotationRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "Bucket", Wire: "Bucket", Shape: 552, Location: shape.URI, Required: true},
-		{Name: "Key", Wire: "Key", Shape: 552, Location: shape.URI, Required: true},
+		{Name: "Key", Wire: "Key", Shape: 347, Location: shape.URI, Required: true},
 		{Name: "AnnotationName", Wire: "annotationName", Shape: 552, Location: shape.Query, Required: true},
 		{Name: "VersionId", Wire: "versionId", Shape: 552, Location: shape.Query},
 		{Name: "RequestPayer", Wire: "x-amz-request-payer", Shape: 463, Location: shape.Header},
@@ -1535,7 +1535,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 211 */ {Name: "GetObjectAnnotationRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "Bucket", Wire: "Bucket", Shape: 552, Location: shape.URI, Required: true},
-		{Name: "Key", Wire: "Key", Shape: 552, Location: shape.URI, Required: true},
+		{Name: "Key", Wire: "Key", Shape: 347, Location: shape.URI, Required: true},
 		{Name: "AnnotationName", Wire: "annotationName", Shape: 552, Location: shape.Query, Required: true},
 		{Name: "VersionId", Wire: "versionId", Shape: 552, Location: shape.Query},
 		{Name: "RequestPayer", Wire: "x-amz-request-payer", Shape: 463, Location: shape.Header},
@@ -2049,7 +2049,7 @@ var shapes = []shape.Shape{
 	/* 295 */ {Name: "ListObjectAnnotationsOutput", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "Annotations", Wire: "Annotations", Shape: 23},
 		{Name: "Bucket", Wire: "Bucket", Shape: 552},
-		{Name: "Key", Wire: "Key", Shape: 552},
+		{Name: "Key", Wire: "Key", Shape: 347},
 		{Name: "ObjectVersionId", Wire: "x-amz-object-version-id", Shape: 552, Location: shape.Header},
 		{Name: "AnnotationPrefix", Wire: "AnnotationPrefix", Shape: 552},
 		{Name: "MaxAnnotationResults", Wire: "MaxAnnotationResults", Shape: 550},
@@ -2060,7 +2060,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 296 */ {Name: "ListObjectAnnotationsRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "Bucket", Wire: "Bucket", Shape: 552, Location: shape.URI, Required: true},
-		{Name: "Key", Wire: "Key", Shape: 552, Location: shape.URI, Required: true},
+		{Name: "Key", Wire: "Key", Shape: 347, Location: shape.URI, Required: true},
 		{Name: "VersionId", Wire: "versionId", Shape: 552, Location: shape.Query},
 		{Name: "MaxAnnotationResults", Wire: "max-annotation-results", Shape: 550, Location: shape.Query},
 		{Name: "AnnotationPrefix", Wire: "annotation-prefix", Shape: 552, Location: shape.Query},
@@ -2618,7 +2618,7 @@ var shapes = []shape.Shape{
 		{Name: "ExpectedBucketOwner", Wire: "x-amz-expected-bucket-owner", Shape: 552, Location: shape.Header},
 	}},
 	/* 426 */ {Name: "PutObjectAnnotationOutput", Kind: shape.Structure, Members: []shape.Member{
-		{Name: "Key", Wire: "Key", Shape: 552},
+		{Name: "Key", Wire: "Key", Shape: 347},
 		{Name: "AnnotationName", Wire: "AnnotationName", Shape: 552},
 		{Name: "ObjectVersionId", Wire: "x-amz-object-version-id", Shape: 552, Location: shape.Header},
 		{Name: "ETag", Wire: "ETag", Shape: 552, Location: shape.Header},
@@ -2638,7 +2638,7 @@ var shapes = []shape.Shape{
 	}},
 	/* 427 */ {Name: "PutObjectAnnotationRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "Bucket", Wire: "Bucket", Shape: 552, Location: shape.URI, Required: true},
-		{Name: "Key", Wire: "Key", Shape: 552, Location: shape.URI, Required: true},
+		{Name: "Key", Wire: "Key", Shape: 347, Location: shape.URI, Required: true},
 		{Name: "AnnotationName", Wire: "annotationName", Shape: 552, Location: shape.Query, Required: true},
 		{Name: "AnnotationPayload", Wire: "AnnotationPayload", Shape: 507, Location: shape.Payload, Required: true},
 		{Name: "VersionId", Wire: "versionId", Shape: 552, Location: shape.Query},
@@ -2824,7 +2824,7 @@ var shapes = []shape.Shape{
 	/* 448 */ {Name: "RenameObjectOutput", Kind: shape.Structure},
 	/* 449 */ {Name: "RenameObjectRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "Bucket", Wire: "Bucket", Shape: 552, Location: shape.URI, Required: true},
-		{Name: "Key", Wire: "Key", Shape: 552, Location: shape.URI, Required: true},
+		{Name: "Key", Wire: "Key", Shape: 347, Location: shape.URI, Required: true},
 		{Name: "RenameSource", Wire: "x-amz-rename-source", Shape: 552, Location: shape.Header, Required: true},
 		{Name: "DestinationIfMatch", Wire: "If-Match", Shape: 552, Location: shape.Header},
 		{Name: "DestinationIfNoneMatch", Wire: "If-None-Match", Shape: 552, Location: shape.Header},
@@ -3122,7 +3122,7 @@ var shapes = []shape.Shape{
 	/* 534 */ {Name: "UpdateBucketMetadataJournalTableConfigurationResponse", Kind: shape.Structure},
 	/* 535 */ {Name: "UpdateObjectEncryptionRequest", Kind: shape.Structure, Members: []shape.Member{
 		{Name: "Bucket", Wire: "Bucket", Shape: 552, Location: shape.URI, Required: true},
-		{Name: "Key", Wire: "Key", Shape: 552, Location: shape.URI, Required: true},
+		{Name: "Key", Wire: "Key", Shape: 347, Location: shape.URI, Required: true},
 		{Name: "ObjectEncryption", Wire: "ObjectEncryption", Shape: 344, Location: shape.Payload, Required: true},
 		{Name: "VersionId", Wire: "versionId", Shape: 552, Location: shape.Query},
 		{Name: "RequestPayer", Wire: "x-amz-request-payer", Shape: 463, Location: shape.Header},
