@@ -95,11 +95,12 @@ func parseJSON(text []byte) (*Node, error) {
 	p.dec.UseNumber()
 	n, err := p.value(0)
 	if err == nil {
-		if _, err = p.dec.Token(); err == io.EOF {
+		end := int(p.dec.InputOffset())
+		rest := bytes.TrimLeft(text[end:], " \t\r\n")
+		if len(rest) == 0 {
 			return n, nil
-		} else if err == nil {
-			err = errors.New("text after the end of the template")
 		}
+		return nil, p.malformed(len(text)-len(rest), "text after the end of the template")
 	}
 	var te *Error
 	if errors.As(err, &te) {
@@ -223,7 +224,7 @@ func parseYAML(text []byte, o Options) (*Node, error) {
 		line, col, detail := 1, 1, err.Error()
 		var le *yaml.LoadError
 		if errors.As(err, &le) {
-			line, col, detail = le.Mark.Line, max(le.Mark.Column, 1), le.Message
+			line, col, detail = max(le.Mark.Line, 1), max(le.Mark.Column, 1), le.Message
 		}
 		return nil, yamlError(line, col, detail)
 	}
