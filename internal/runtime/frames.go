@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,7 +19,8 @@ const (
 	frameConfig = 'C' // to the process: JSON, what function it is
 	frameEvent  = 'E' // to the process: uint32 length, JSON head, then the event
 
-	frameReady     = 'R' // from the process: initialised
+	frameBooted    = 'B' // from a spare process: it is up
+	frameReady     = 'R' // initialised
 	frameInitError = 'X' // initialisation failed: the error payload; the process ends
 	frameResponse  = 'O' // the function's answer
 	frameError     = 'F' // the function's error payload
@@ -75,13 +77,14 @@ type eventHead struct {
 
 // framed is the link over an inherited socket.
 type framed struct {
-	f    *os.File
-	msgs chan message
-	done chan struct{} // nobody listens any more
-	over chan struct{} // read has returned
-	once sync.Once
-	wmu  sync.Mutex
-	buf  []byte
+	f      *os.File
+	msgs   chan message
+	done   chan struct{} // nobody listens any more
+	over   chan struct{} // read has returned
+	once   sync.Once
+	booted atomic.Bool
+	wmu    sync.Mutex
+	buf    []byte
 }
 
 func newFramed(f *os.File) *framed {
@@ -119,6 +122,12 @@ func (l *framed) read() {
 		}
 		var m message
 		switch head[4] {
+		case frameBooted:
+			if n > 0 {
+				return
+			}
+			l.booted.Store(true)
+			continue
 		case frameReady:
 			m.kind = msgReady
 		case frameInitError:

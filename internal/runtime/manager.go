@@ -211,7 +211,7 @@ func (m *Manager) prepare() error {
 			return err
 		}
 	}
-	for name, b := range map[string][]byte{"bootstrap.cjs": nodeBootstrap, "bootstrap.py": pythonBootstrap} {
+	for name, b := range map[string][]byte{"bootstrap.cjs": nodeBootstrap, "bootstrap.py": pythonBootstrap, "warm.cjs": []byte("exports.warm = 1;\n")} {
 		if err := os.WriteFile(filepath.Join(m.runtimeDir, name), b, 0o400); err != nil {
 			return err
 		}

@@ -160,3 +160,27 @@ func jsonEqual(t *testing.T, got []byte, want string) {
 		t.Errorf("payload\n got %s\nwant %s", gb, wb)
 	}
 }
+
+func nodeEcho(t testing.TB) *Spec {
+	return spec("nodejs20.x", "index.handler", code(t, map[string]string{"index.js": "exports.handler = async (e) => e\n"}))
+}
+
+func pythonEcho(t testing.TB) *Spec {
+	return spec("python3.11", "index.handler", code(t, map[string]string{"index.py": "def handler(event, context):\n    return event\n"}))
+}
+
+// settle waits until every spare process that is to be there is up.
+func settle(m *Manager) {
+	for range 2000 {
+		m.mu.Lock()
+		up := m.starting == 0 && len(m.spares) > 0
+		for _, w := range m.spares {
+			up = up && w.link.(*framed).booted.Load()
+		}
+		m.mu.Unlock()
+		if up {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}

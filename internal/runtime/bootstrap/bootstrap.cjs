@@ -11,7 +11,6 @@ const { pathToFileURL } = require('url');
 
 const MAX_RESPONSE = 6291556;
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
-const hrtime = process.hrtime.bigint;
 const exit = process.exit.bind(process);
 
 let config; // the function's, from the first frame
@@ -385,6 +384,13 @@ function onEvent(body) {
 // ---- waiting for a function ----
 
 if (process.argv[2] === 'spare') {
-  // What most functions load is loaded while nobody waits.
-  for (const m of ['http', 'https', 'crypto', 'stream', 'zlib', 'events', 'os', 'querystring', 'child_process', 'dns', 'async_hooks']) require(m);
+  // What most functions load is loaded, and what every start does is done once, while nobody waits.
+  for (const m of ['v8', 'module', 'http', 'https', 'crypto', 'stream', 'zlib', 'events', 'os', 'querystring', 'child_process', 'dns', 'async_hooks']) require(m);
+  const warm = path.join(__dirname, 'warm.cjs');
+  require(warm);
+  delete require.cache[warm];
+  isModule(__dirname);
+  util.format('%s', { warm });
+  new Date().toISOString();
+  import('data:text/javascript,').then(() => send('B', ''));
 }
