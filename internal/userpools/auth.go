@@ -1,0 +1,339 @@
+package userpools
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidp"
+	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/srp"
+	"github.com/gatehouse-dev/gatehouse/internal/store"
+)
+
+// authRequest is a call of InitiateAuth, RespondToAuthChallenge or their Admin twins.
+type authRequest struct {
+	pool   *Pool
+	client *Client
+	admin  bool
+	params map[string]string
+	// secretShown says that the client showed its secret itself, so no hash is needed.
+	secretShown bool
+}
+
+// authAnswer is what any of them answers: a challenge or tokens.
+type authAnswer struct {
+	challenge  string
+	session    string
+	parameters map[string]string
+	result     *cognitoidp.AuthenticationResultType
+}
+
+// initiateAuth begins a sign-in by a flow.
+func (s *Service) initiateAuth(ctx context.Context, r *authRequest, flow string) (*authAnswer, error) {
+	switch flow {
+	case "USER_PASSWORD_AUTH":
+		if !r.client.allows(flow) {
+			return nil, errInvalidParameter("USER_PASSWORD_AUTH flow not enabled for this client")
+		}
+		if r.admin {
+			return nil, errInvalidParameter("USER_PASSWORD_AUTH flow is not supported by AdminInitiateAuth; use ADMIN_USER_PASSWORD_AUTH.")
+		}
+		return s.passwordAuth(ctx, r)
+	case "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH":
+		if !r.admin {
+			return nil, errInvalidParameter("Initiate Auth method not supported.")
+		}
+		if !r.client.allows("ADMIN_USER_PASSWORD_AUTH") {
+			return nil, errInvalidParameter("Auth flow not enabled for this client")
+		}
+		return s.passwordAuth(ctx, r)
+	case "USER_SRP_AUTH":
+		if !r.client.allows(flow) {
+			return nil, errInvalidParameter("USER_SRP_AUTH is not enabled for the client.")
+		}
+		return s.srpAuth(ctx, r)
+	case "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN":
+		if !r.client.allows("REFRESH_TOKEN_AUTH") {
+			return nil, errInvalidParameter("Auth flow not enabled for this client")
+		}
+		if r.params["REFRESH_TOKEN"] == "" {
+			return nil, errMissingParameter("REFRESH_TOKEN")
+		}
+		return s.refresh(ctx, r)
+	}
+	return nil, errUnsupported("The authentication flow " + flow)
+}
+
+// respond answers a challenge.
+func (s *Service) respond(ctx context.Context, r *authRequest, challenge, session string) (*authAnswer, error) {
+	switch challenge {
+	case "PASSWORD_VERIFIER":
+		return s.answerSRP(ctx, r)
+	case "NEW_PASSWORD_REQUIRED":
+		return s.answerNewPassword(ctx, r, session)
+	}
+	return nil, errUnsupported("The challenge " + challenge)
+}
+
+// login reads the user who signs in and his failed attempts. user is nil for nobody where the client
+// hides that; otherwise nobody is an error.
+func (s *Service) login(ctx context.Context, r *authRequest, name string) (u *user, f failures, err error) {
+	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
+		if u, err = userByName(tx, r.pool, name); err != nil {
+			return err
+		}
+		f, err = failuresOf(tx, r.pool.No, u.id)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		u, err = nil, nil
+		if !r.client.hidesUsers() {
+			err = errUserNotFound()
+		}
+	}
+	return u, f, err
+}
+
+// passwordAuth signs in with a password that comes in clear.
+func (s *Service) passwordAuth(ctx context.Context, r *authRequest) (*authAnswer, error) {
+	name, password := r.params["USERNAME"], r.params["PASSWORD"]
+	if name == "" {
+		return nil, errMissingParameter("USERNAME")
+	}
+	if password == "" {
+		return nil, errMissingParameter("PASSWORD")
+	}
+	if err := s.checkAuthHash(r.client, r.params, name); err != nil {
+		return nil, err
+	}
+	u, f, err := s.login(ctx, r, name)
+	if err != nil {
+		return nil, err
+	}
+	if u != nil && f.locked(s.now()) {
+		return nil, errLocked()
+	}
+	salt, verifier, err := s.credential(r.pool, u, name)
+	if err != nil {
+		return nil, err
+	}
+	id := name
+	if u != nil {
+		id = u.username
+		if !r.client.hidesUsers() {
+			if !u.enabled {
+				return nil, errDisabled()
+			}
+			if u.status == resetRequired {
+				return nil, errResetRequired()
+			}
+		}
+	}
+	if !srp.CheckPassword(r.pool.srpName(), id, password, salt, verifier) || u == nil {
+		if u != nil {
+			if err := s.noteFailure(ctx, u); err != nil {
+				return nil, err
+			}
+		}
+		return nil, errIncorrect()
+	}
+	return s.passwordProven(ctx, r, u, nil)
+}
+
+// passwordProven goes on after a right password: to a new one, or to tokens. proof is the challenge
+// that it was the answer to, if it was.
+func (s *Service) passwordProven(ctx context.Context, r *authRequest, u *user, proof *challengeState) (*authAnswer, error) {
+	switch {
+	case !u.enabled:
+		return nil, errDisabled()
+	case u.status == unconfirmed:
+		return nil, errNotConfirmed()
+	case u.status == resetRequired:
+		return nil, errResetRequired()
+	case u.status == forceChangePassword:
+		if !s.now().Before(u.expires) {
+			return nil, cognitoidp.NotAuthorizedException("Temporary password has expired and must be reset by an administrator.")
+		}
+		if proof != nil {
+			// The proof is spent here; the session that it opens is the next challenge.
+			if err := s.db.Update(ctx, func(tx *store.Tx) error { return s.spend(tx, r, proof) }); err != nil {
+				return nil, err
+			}
+		}
+		return s.askNewPassword(r, u)
+	}
+	return s.openSession(ctx, r, u, u.sealed, func(tx *store.Tx, _ *user) error {
+		if f, err := failuresOf(tx, u.pool, u.id); err != nil {
+			return err
+		} else if f.locked(tx.Now()) {
+			return errLocked() // guesses made at the same time as this one
+		} else if f.n > 0 {
+			if err := clearFailures(tx, u.pool, u.id); err != nil {
+				return err
+			}
+		}
+		if proof != nil {
+			return s.spend(tx, r, proof)
+		}
+		return nil
+	})
+}
+
+// openSession begins a session of u and returns its tokens. proven is the credential that was
+// checked; check runs in the transaction that opens the session, on the user as he is then, and what
+// it refuses is refused.
+func (s *Service) openSession(ctx context.Context, r *authRequest, u *user, proven []byte, check func(tx *store.Tx, now *user) error) (*authAnswer, error) {
+	start := s.now()
+	n := &session{id: newUserID(), pool: u.pool, sub: u.id, client: r.client.id(), authTime: start, expires: start.Add(r.client.refreshValidity())}
+	refresh, err := s.newRefreshToken(n)
+	if err != nil {
+		return nil, err
+	}
+	id, access, err := s.claims(r.pool, r.client, u, n, start)
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.sign(ctx, r.pool, id, access, func() error {
+		return s.db.Update(ctx, func(tx *store.Tx) error {
+			now, err := userByID(tx, u.pool, u.id)
+			if errors.Is(err, store.ErrNotFound) {
+				return errIncorrect()
+			}
+			if err != nil {
+				return err
+			}
+			// Between the look at the password and now the user may have been disabled, or the
+			// password changed.
+			if !now.enabled {
+				return errDisabled()
+			}
+			if subtle.ConstantTimeCompare(now.sealed, proven) != 1 {
+				return errIncorrect()
+			}
+			if err := check(tx, now); err != nil {
+				return err
+			}
+			return insertSession(tx, n)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	result.RefreshToken = &refresh
+	result.ExpiresIn = shape.Ptr(int64(r.client.accessValidity() / time.Second))
+	return &authAnswer{result: result}, nil
+}
+
+// refresh makes new tokens for a session that lives.
+func (s *Service) refresh(ctx context.Context, r *authRequest) (*authAnswer, error) {
+	invalid := cognitoidp.NotAuthorizedException("Invalid Refresh Token")
+	var t refreshState
+	if raw := r.params["REFRESH_TOKEN"]; len(raw) > maxToken || !s.openState(raw, refreshContext, &t) || t.Client != r.client.id() {
+		return nil, invalid
+	}
+	var n *session
+	var u *user
+	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
+		if n, err = sessionByID(tx, t.Session); err != nil {
+			return err
+		}
+		u, err = userByID(tx, n.pool, n.sub)
+		return err
+	})
+	expired := !s.now().Before(time.Unix(t.Expires, 0))
+	if errors.Is(err, store.ErrNotFound) {
+		if expired {
+			return nil, cognitoidp.NotAuthorizedException("Refresh Token has expired")
+		}
+		return nil, cognitoidp.NotAuthorizedException("Refresh Token has been revoked")
+	}
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(t.Secret)
+	switch {
+	case subtle.ConstantTimeCompare(hash[:], n.secret) != 1 || n.pool != r.pool.No || n.client != r.client.id():
+		return nil, invalid
+	case expired || !s.now().Before(n.expires):
+		return nil, cognitoidp.NotAuthorizedException("Refresh Token has expired")
+	}
+	if !r.secretShown {
+		if err := s.checkAuthHash(r.client, r.params, u.username, u.id.String()); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case !u.enabled:
+		return nil, errDisabled()
+	case u.status == resetRequired:
+		return nil, errResetRequired()
+	}
+	id, access, err := s.claims(r.pool, r.client, u, n, s.now())
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.sign(ctx, r.pool, id, access, nil)
+	if err != nil {
+		return nil, err
+	}
+	result.ExpiresIn = shape.Ptr(int64(r.client.accessValidity() / time.Second))
+	return &authAnswer{result: result}, nil
+}
+
+// revokeToken ends the session of a refresh token: RFC 7009 in Cognito's form. A token that is
+// revoked or expired already is no error.
+func (s *Service) revokeToken(ctx context.Context, in *cognitoidp.RevokeTokenRequest) error {
+	c, _, err := s.client(ctx, in.ClientId)
+	if err != nil {
+		return errInvalidParameter("Invalid client %s", in.ClientId)
+	}
+	secret, err := s.clientSecret(c)
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare([]byte(secret), []byte(shape.Val(in.ClientSecret))) != 1 {
+		if secret != "" && in.ClientSecret == nil {
+			return cognitoidp.UnauthorizedException("Client %s is configured for secret but secret was not received", in.ClientId)
+		}
+		return cognitoidp.UnauthorizedException("Invalid client secret")
+	}
+	if !c.revocable() {
+		return cognitoidp.UnsupportedOperationException("Revocation is not supported for the given token")
+	}
+	var t refreshState
+	if len(in.Token) > maxToken || !s.openState(in.Token, refreshContext, &t) {
+		if isJWT(in.Token) {
+			return cognitoidp.UnsupportedTokenTypeException("Unsupported token type")
+		}
+		return errInvalidParameter("Invalid token")
+	}
+	if t.Client != c.id() {
+		return cognitoidp.UnauthorizedException("The token was not issued to the client")
+	}
+	return s.db.Update(ctx, func(tx *store.Tx) error { return deleteSession(tx, t.Session) })
+}
+
+func isJWT(s string) bool {
+	var head struct {
+		Alg string `json:"alg"`
+	}
+	for i := range len(s) {
+		if s[i] == '.' {
+			return decodePart(s[:i], &head) && head.Alg != ""
+		}
+	}
+	return false
+}
+
+// jsonText is v as JSON; it is for challenge parameters, which are strings all.
+func jsonText(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // maps and slices of strings
+	}
+	return string(b)
+}
