@@ -406,6 +406,28 @@ Resources:
 			t.Errorf("%s %s: got %s, want %s", tt.env, tt.more, got, tt.want)
 		}
 	}
+	ring := `
+Parameters: {Env: {Type: String}}
+Conditions: {Prod: !Equals [!Ref Env, prod], Loop: !Equals [!Ref Env, loop]}
+Resources:
+  A: {Type: T, Properties: {X: !If [Prod, !Ref B, !If [Loop, !Ref B, x]]}}
+  B: {Type: T, Properties: {X: !If [Prod, x, !Ref A]}}
+`
+	for env, want := range map[string]string{"prod": "", "dev": "", "loop": "Circular dependency between resources: [A, B]"} {
+		tpl, err := Parse([]byte(ring))
+		if err != nil {
+			t.Fatal(err)
+		}
+		params, _ := tpl.ResolveParameters(map[string]string{"Env": env}, nil)
+		_, err = tpl.Graph(NewEval(tpl, params, testPseudo, fake{}))
+		if got := ""; err != nil {
+			if got = err.(*Error).Message; got != want {
+				t.Errorf("%s: %s", env, got)
+			}
+		} else if want != "" {
+			t.Errorf("%s: no error", env)
+		}
+	}
 	tpl, _ := Parse(fmt.Appendf(nil, text, ""))
 	g, err := tpl.Graph(nil)
 	if err != nil {

@@ -91,3 +91,36 @@ func TestRealTemplates(t *testing.T) {
 	}
 	t.Logf("%d templates, %s", len(files), strings.Join(files, " "))
 }
+
+// Benchmark runs all that a deployment asks of this package, on a template of CDK's form.
+func Benchmark(b *testing.B) {
+	for _, file := range []string{"testdata/synthesized.json", "testdata/jwt-api.yaml"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(filepath.Base(file), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				tpl, err := Parse(text)
+				if err != nil {
+					b.Fatal(err)
+				}
+				params, err := tpl.ResolveParameters(nil, func(string) (string, bool, error) { return "33", true, nil })
+				if err != nil {
+					b.Fatal(err)
+				}
+				e := NewEval(tpl, params, testPseudo, fake{})
+				g, err := tpl.Graph(e)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, id := range g.Order {
+					if _, err := e.Properties(tpl.Resource(id)); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}
