@@ -29,6 +29,7 @@ type Target struct {
 // Match finds out which service and operation r is for. ok is false if r does not belong to the
 // control plane: to a host or path of an API, of a pool's pages, or to a service that is not served.
 //
+// Paths that begin with an underscore are the server's own and never of the control plane.
 // What decides, in this order: the X-Amz-Target header of the JSON services; the service in the
 // credential scope (a header's or a presigned URL's); the Host header; the Action and Version of a
 // form, for the unsigned operations of Query services. Then method, path and query of REST services.
@@ -36,7 +37,8 @@ type Target struct {
 func (s *Server) Match(r *http.Request) (t *Target, ok bool) {
 	host := parseHost(r.Host)
 	scope, scoped := ScopeOf(r)
-	if host.data || scope.Service == "execute-api" || strings.Contains(r.URL.Path, "/_user_request_") {
+	if host.data || scope.Service == "execute-api" || strings.Contains(r.URL.Path, "/_user_request_") ||
+		strings.HasPrefix(r.URL.Path, "/_") && host.bucket == "" {
 		return nil, false
 	}
 	if r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != "" {

@@ -175,17 +175,20 @@ func (s *Server) Serve(w http.ResponseWriter, r *http.Request, t *Target) {
 			http.Error(w, "Origin not allowed", http.StatusForbidden)
 			return
 		}
-		if !t.Preflight {
+		if !t.Preflight && t.Service.Model.Protocol != shape.RESTXML { // a bucket has its own rules
 			w.Header()["Access-Control-Allow-Origin"] = []string{"*"}
 			w.Header()["Access-Control-Expose-Headers"] = []string{exposed}
 		}
 	}
-	if t.Preflight {
-		s.preflight(w, r)
-		return
-	}
 	x := &exchange{s: s, w: w, r: r, t: t}
-	x.run()
+	if !t.Preflight {
+		x.run()
+	} else if t.Service != nil && t.Service.Model.Protocol == shape.RESTXML {
+		x.begin()
+		x.fail(shape.Errorf("AccessForbidden", 403, "CORSResponse: CORS is not enabled for this bucket."))
+	} else {
+		s.preflight(w, r)
+	}
 }
 
 // exchange is one request and its answer.
@@ -207,6 +210,11 @@ type exchange struct {
 func (x *exchange) run() {
 	x.begin()
 	defer func() {
+		if x.s.o.Observe != nil {
+			x.s.o.Observe(&x.call, x.status, x.err)
+		}
+	}()
+	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
 				panic(p)
@@ -216,10 +224,8 @@ func (x *exchange) run() {
 			if x.started {
 				panic(http.ErrAbortHandler) // nothing can be taken back: cut the connection
 			}
-			x.fail(fmt.Errorf("panic: %v", p))
-		}
-		if x.s.o.Observe != nil {
-			x.s.o.Observe(&x.call, x.status, x.err)
+			x.err = fmt.Errorf("panic: %v", p)
+			x.answer(x.internalFailure())
 		}
 	}()
 	out, err := x.serve()
@@ -346,6 +352,9 @@ func (e internal) Error() string { return e.err.Error() }
 func (x *exchange) send(w *proto.Response) {
 	x.started, x.status = true, w.Status
 	h := x.w.Header()
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // net/http shall not guess one
+	}
 	bodiless := x.r.Method == http.MethodHead || w.Status == http.StatusNoContent || w.Status == http.StatusNotModified
 	if w.Stream != nil {
 		defer w.Stream.Close()
@@ -373,9 +382,13 @@ func (x *exchange) send(w *proto.Response) {
 
 // fail writes err in the protocol's form.
 func (x *exchange) fail(err error) {
-	m := x.t.Service.Model
-	e := x.worded(err)
 	x.err = err
+	x.answer(x.worded(err))
+}
+
+// answer writes e.
+func (x *exchange) answer(e *shape.Error) {
+	m := x.t.Service.Model
 	w := proto.Response{Header: x.w.Header()}
 	x.t.Service.codec.Error(m, x.t.Operation, e, x.call.RequestID, x.r.URL.Path, &w)
 	x.send(&w)

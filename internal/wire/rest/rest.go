@@ -202,7 +202,8 @@ func Encode(m *shape.Model, sh *shape.Shape, out reflect.Value, w *proto.Respons
 			}
 		case shape.HeaderPrefix:
 			for it := v.MapRange(); it.Next(); {
-				w.SetHeader(textproto.CanonicalMIMEHeaderKey(mem.Wire+it.Key().String()), it.Value().String())
+				// In lower case, not in canonical form: clients take the name's end as it comes.
+				w.SetHeader(strings.ToLower(mem.Wire+it.Key().String()), it.Value().String())
 			}
 		}
 	}

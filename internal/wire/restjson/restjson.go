@@ -96,10 +96,10 @@ func (Codec) Encode(m *shape.Model, op *shape.Operation, out any, _ string, w *p
 		}
 		w.Body = body
 	}
-	if w.Status != 204 {
+	rest.Encode(m, sh, v, w)
+	if w.Status != 204 && len(w.Header["Content-Type"]) == 0 {
 		w.SetHeader("Content-Type", "application/json")
 	}
-	rest.Encode(m, sh, v, w)
 	return nil
 }
 

@@ -134,6 +134,9 @@ func (Codec) Encode(m *shape.Model, op *shape.Operation, out any, _ string, w *p
 		w.SetHeader("Content-Type", "application/xml")
 	}
 	rest.Encode(m, sh, v, w)
+	if w.Status == 200 && len(w.Header["Content-Range"]) > 0 {
+		w.Status = 206 // RFC 9110, section 15.3.7; the model only knows 200
+	}
 	return nil
 }
 

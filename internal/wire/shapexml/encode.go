@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
@@ -167,9 +168,12 @@ func AppendValue(b []byte, m *shape.Model, r shape.Ref, name string, v reflect.V
 		return b
 	}
 	b = Open(b, name, sh.XMLNamespace)
-	if sh.Kind == shape.String {
+	switch {
+	case sh.Kind == shape.String:
 		b = AppendText(b, v.String(), false)
-	} else {
+	case sh.Kind == shape.Timestamp && sh.TimeFormat == "" && m.Protocol == shape.RESTXML:
+		b = v.Interface().(time.Time).UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z") // S3 writes all digits
+	default:
 		b = proto.AppendScalar(b, sh, v, proto.DateTime)
 	}
 	return Close(b, name)
