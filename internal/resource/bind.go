@@ -14,10 +14,10 @@ import (
 // resource's properties, so that a handler need only call the service. ref is v's shape; 0 finds
 // it by the name of v's type.
 //
-// Most CloudFormation properties have the name of the API's member, but for the case of the first
-// letter. What else differs is said in rename: from the property's path ("Name", "Code.ImageUri";
-// places in lists and keys of maps do not count) to the member's name at the same level, or to "" for what the handler
-// takes itself. CloudFormation's three habits are followed: scalars are converted, tags may be a
+// Most CloudFormation properties have the name of the API's member, but for the case of letters.
+// What else differs is said in rename: from the property's path ("Name", "Code.ImageUri";
+// places in lists and keys of maps do not count) to the member's name at the same level, or to "" for
+// what the handler takes itself. CloudFormation's three habits are followed: scalars are converted, tags may be a
 // list of Key and Value where the API wants a map, and the reverse, and a policy document becomes
 // text where the API wants text.
 //
@@ -63,13 +63,14 @@ type binder struct {
 	rename map[string]string
 }
 
+// member finds a member by name, else by one that differs only in case: apiId, KMSKeyArn.
 func member(s *shape.Shape, name string) *shape.Member {
 	var loose *shape.Member
 	for i := range s.Members {
 		switch n := s.Members[i].Name; {
 		case n == name:
 			return &s.Members[i]
-		case sameName(n, name):
+		case sameName(n, name), loose == nil && strings.EqualFold(n, name):
 			loose = &s.Members[i]
 		}
 	}

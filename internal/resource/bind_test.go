@@ -66,10 +66,10 @@ func TestBind(t *testing.T) {
 		},
 		{
 			"a rename within, a map whose keys are data", &lambda.Model,
-			`{"FunctionName":"f","Role":"r","Code":{"S3Bucket":"b","Key":"k"},"Environment":{"Variables":{"Code":"x","n":5}}}`,
+			`{"FunctionName":"f","Role":"r","KmsKeyArn":"arn","Code":{"S3Bucket":"b","Key":"k"},"Environment":{"Variables":{"Code":"x","n":5}}}`,
 			new(lambda.CreateFunctionRequest), map[string]string{"Code.Key": "S3Key", "Code": "Code"},
 			&lambda.CreateFunctionRequest{
-				FunctionName: "f", Role: "r",
+				FunctionName: "f", Role: "r", KMSKeyArn: p("arn"),
 				Code:        &lambda.FunctionCode{S3Bucket: p("b"), S3Key: p("k")},
 				Environment: &lambda.Environment{Variables: map[string]string{"Code": "x", "n": "5"}},
 			},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -32,6 +33,13 @@ func doc(t testing.TB, text string) map[string]any {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// TestGenerated: schema_gen.go is what the generator makes of models/resources.json.
+func TestGenerated(t *testing.T) {
+	if out, err := exec.CommandContext(t.Context(), "go", "run", "-C", "../../tools", "./resources", "-check").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
 
 func TestAllSchemasUnpack(t *testing.T) {
