@@ -1,0 +1,459 @@
+package iam
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/api/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/arn"
+	"github.com/gatehouse-dev/gatehouse/internal/ident"
+	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/store"
+)
+
+// Limits of IAM (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html), in
+// characters without white space.
+const (
+	maxInlinePolicies = 10240
+	maxTrustPolicy    = 2048
+	maxAttached       = 10
+)
+
+// Role is a role with everything that hangs on it.
+type Role struct {
+	Name, Path, ID, ARN string
+	Created             int64 // epoch milliseconds
+	Trust               string
+	Description         *string
+	MaxSession          int64 // seconds
+	Boundary            string
+	Inline              map[string]string // policy documents by name
+	Attached            []string          // ARNs of managed policies
+	Tags                map[string]string
+}
+
+var roles = store.Kind[Role]{Name: "iam.role"}
+
+// roleKey: IAM is one for all regions; role names are unique without regard to case.
+func roleKey(name string) store.Key {
+	return store.Key{ID: strings.ToLower(name), Parent: "roles", Name: strings.ToLower(name)}
+}
+
+func noRole(name string) error {
+	return iam.NoSuchEntityException("The role with name %s cannot be found.", name)
+}
+
+// getRole returns a role for reading.
+func (s *Service) getRole(ctx context.Context, name string) (*Role, error) {
+	r, err := roles.Cached(ctx, s.DB, roleKey(name).ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, noRole(name)
+	}
+	return r, err
+}
+
+// changeRole applies f to a role.
+func (s *Service) changeRole(ctx context.Context, name string, f func(*Role) error) error {
+	return s.DB.Update(ctx, func(tx *store.Tx) error {
+		r, err := roles.Get(tx, roleKey(name).ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return noRole(name)
+		}
+		if err != nil {
+			return err
+		}
+		if err := f(r); err != nil {
+			return err
+		}
+		return roles.Put(tx, roleKey(name), r)
+	})
+}
+
+func (s *Service) CreateRole(ctx context.Context, in *iam.CreateRoleRequest) (*iam.CreateRoleResponse, error) {
+	path := "/"
+	if in.Path != nil {
+		path = *in.Path
+	}
+	if err := checkTrust(in.AssumeRolePolicyDocument); err != nil {
+		return nil, err
+	}
+	session := int64(3600)
+	if in.MaxSessionDuration != nil {
+		session = *in.MaxSessionDuration
+	}
+	r := &Role{
+		Name: in.RoleName, Path: path, ID: ident.UniqueID("AROA"), Created: s.Now().UnixMilli(),
+		ARN:   arn.ARN{Partition: "aws", Service: "iam", Account: s.Account, Resource: "role" + path + in.RoleName}.String(),
+		Trust: in.AssumeRolePolicyDocument, Description: in.Description, MaxSession: session, Boundary: shape.Val(in.PermissionsBoundary),
+		Inline: map[string]string{}, Tags: map[string]string{},
+	}
+	if err := setTags(r.Tags, in.Tags); err != nil {
+		return nil, err
+	}
+	err := s.DB.Update(ctx, func(tx *store.Tx) error { return roles.Insert(tx, roleKey(r.Name), r) })
+	if errors.Is(err, store.ErrExists) {
+		return nil, iam.EntityAlreadyExistsException("Role with name %s already exists.", in.RoleName)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &iam.CreateRoleResponse{Role: r.shape(true)}, nil
+}
+
+// shape returns the role as the API shows it. Tags and boundary are left out of lists.
+func (r *Role) shape(full bool) *iam.Role {
+	out := &iam.Role{
+		Path: r.Path, RoleName: r.Name, RoleId: r.ID, Arn: r.ARN, CreateDate: time.UnixMilli(r.Created).UTC(),
+		// The API gives policy documents URL-encoded (RFC 3986).
+		AssumeRolePolicyDocument: shape.Ptr(encodeDocument(r.Trust)), Description: r.Description, MaxSessionDuration: shape.Ptr(r.MaxSession),
+	}
+	if full {
+		if r.Boundary != "" {
+			out.PermissionsBoundary = &iam.AttachedPermissionsBoundary{PermissionsBoundaryType: shape.Ptr("Policy"), PermissionsBoundaryArn: shape.Ptr(r.Boundary)}
+		}
+		out.Tags = tagList(r.Tags)
+	}
+	return out
+}
+
+func encodeDocument(doc string) string {
+	return strings.ReplaceAll(url.QueryEscape(doc), "+", "%20")
+}
+
+func (s *Service) GetRole(ctx context.Context, in *iam.GetRoleRequest) (*iam.GetRoleResponse, error) {
+	r, err := s.getRole(ctx, in.RoleName)
+	if err != nil {
+		return nil, err
+	}
+	out := r.shape(true)
+	out.RoleLastUsed = &iam.RoleLastUsed{}
+	return &iam.GetRoleResponse{Role: out}, nil
+}
+
+func (s *Service) ListRoles(ctx context.Context, in *iam.ListRolesRequest) (*iam.ListRolesResponse, error) {
+	prefix := shape.Val(in.PathPrefix)
+	limit := 100
+	if in.MaxItems != nil {
+		limit = int(*in.MaxItems)
+	}
+	out := &iam.ListRolesResponse{Roles: []iam.Role{}, IsTruncated: shape.Ptr(false)}
+	err := s.DB.View(ctx, func(tx *store.Tx) error {
+		after := shape.Val(in.Marker)
+		for {
+			page, next, err := roles.List(tx, "roles", after, limit)
+			if err != nil {
+				return err
+			}
+			for _, r := range page {
+				if !strings.HasPrefix(r.Path, prefix) {
+					continue
+				}
+				if len(out.Roles) == limit {
+					out.IsTruncated = shape.Ptr(true)
+					out.Marker = shape.Ptr(strings.ToLower(out.Roles[limit-1].RoleName))
+					return nil
+				}
+				out.Roles = append(out.Roles, *r.shape(false))
+			}
+			if next == "" {
+				return nil
+			}
+			after = next
+		}
+	})
+	return out, err
+}
+
+func (s *Service) UpdateRole(ctx context.Context, in *iam.UpdateRoleRequest) (*iam.UpdateRoleResponse, error) {
+	err := s.changeRole(ctx, in.RoleName, func(r *Role) error {
+		if in.Description != nil {
+			r.Description = in.Description
+		}
+		if in.MaxSessionDuration != nil {
+			r.MaxSession = *in.MaxSessionDuration
+		}
+		return nil
+	})
+	return &iam.UpdateRoleResponse{}, err
+}
+
+func (s *Service) UpdateAssumeRolePolicy(ctx context.Context, in *iam.UpdateAssumeRolePolicyRequest) (*iam.UpdateAssumeRolePolicyResponse, error) {
+	if err := checkTrust(in.PolicyDocument); err != nil {
+		return nil, err
+	}
+	err := s.changeRole(ctx, in.RoleName, func(r *Role) error { r.Trust = in.PolicyDocument; return nil })
+	return &iam.UpdateAssumeRolePolicyResponse{}, err
+}
+
+func (s *Service) DeleteRole(ctx context.Context, in *iam.DeleteRoleRequest) (*iam.DeleteRoleResponse, error) {
+	err := s.DB.Update(ctx, func(tx *store.Tx) error {
+		r, err := roles.Get(tx, roleKey(in.RoleName).ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return noRole(in.RoleName)
+		}
+		if err != nil {
+			return err
+		}
+		if len(r.Attached) > 0 {
+			return iam.DeleteConflictException("Cannot delete entity, must detach all policies first.")
+		}
+		if len(r.Inline) > 0 {
+			return iam.DeleteConflictException("Cannot delete entity, must delete policies first.")
+		}
+		return roles.Delete(tx, roleKey(in.RoleName).ID)
+	})
+	return &iam.DeleteRoleResponse{}, err
+}
+
+func (s *Service) PutRolePolicy(ctx context.Context, in *iam.PutRolePolicyRequest) (*iam.PutRolePolicyResponse, error) {
+	if err := checkPolicy(in.PolicyDocument); err != nil {
+		return nil, err
+	}
+	err := s.changeRole(ctx, in.RoleName, func(r *Role) error {
+		r.Inline[in.PolicyName] = in.PolicyDocument
+		size := 0
+		for _, doc := range r.Inline {
+			size += documentSize(doc)
+		}
+		if size > maxInlinePolicies {
+			return iam.LimitExceededException("Maximum policy size of %d bytes exceeded for role %s", maxInlinePolicies, r.Name)
+		}
+		return nil
+	})
+	return &iam.PutRolePolicyResponse{}, err
+}
+
+func (s *Service) GetRolePolicy(ctx context.Context, in *iam.GetRolePolicyRequest) (*iam.GetRolePolicyResponse, error) {
+	r, err := s.getRole(ctx, in.RoleName)
+	if err != nil {
+		return nil, err
+	}
+	doc, ok := r.Inline[in.PolicyName]
+	if !ok {
+		return nil, iam.NoSuchEntityException("The role policy with name %s cannot be found.", in.PolicyName)
+	}
+	return &iam.GetRolePolicyResponse{RoleName: r.Name, PolicyName: in.PolicyName, PolicyDocument: encodeDocument(doc)}, nil
+}
+
+func (s *Service) DeleteRolePolicy(ctx context.Context, in *iam.DeleteRolePolicyRequest) (*iam.DeleteRolePolicyResponse, error) {
+	err := s.changeRole(ctx, in.RoleName, func(r *Role) error {
+		if _, ok := r.Inline[in.PolicyName]; !ok {
+			return iam.NoSuchEntityException("The role policy with name %s cannot be found.", in.PolicyName)
+		}
+		delete(r.Inline, in.PolicyName)
+		return nil
+	})
+	return &iam.DeleteRolePolicyResponse{}, err
+}
+
+func (s *Service) ListRolePolicies(ctx context.Context, in *iam.ListRolePoliciesRequest) (*iam.ListRolePoliciesResponse, error) {
+	r, err := s.getRole(ctx, in.RoleName)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(r.Inline))
+	for name := range r.Inline {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return &iam.ListRolePoliciesResponse{PolicyNames: names, IsTruncated: shape.Ptr(false)}, nil
+}
+
+func (s *Service) AttachRolePolicy(ctx context.Context, in *iam.AttachRolePolicyRequest) (*iam.AttachRolePolicyResponse, error) {
+	if !managed(in.PolicyArn) {
+		return nil, iam.NoSuchEntityException("Policy %s does not exist or is not attachable.", in.PolicyArn)
+	}
+	err := s.changeRole(ctx, in.RoleName, func(r *Role) error {
+		if slices.Contains(r.Attached, in.PolicyArn) {
+			return nil
+		}
+		if len(r.Attached) >= maxAttached {
+			return iam.LimitExceededException("Cannot exceed quota for PoliciesPerRole: %d", maxAttached)
+		}
+		r.Attached = append(r.Attached, in.PolicyArn)
+		return nil
+	})
+	return &iam.AttachRolePolicyResponse{}, err
+}
+
+func (s *Service) DetachRolePolicy(ctx context.Context, in *iam.DetachRolePolicyRequest) (*iam.DetachRolePolicyResponse, error) {
+	err := s.changeRole(ctx, in.RoleName, func(r *Role) error {
+		i := slices.Index(r.Attached, in.PolicyArn)
+		if i < 0 {
+			return iam.NoSuchEntityException("Policy %s was not found.", in.PolicyArn)
+		}
+		r.Attached = slices.Delete(r.Attached, i, i+1)
+		return nil
+	})
+	return &iam.DetachRolePolicyResponse{}, err
+}
+
+func (s *Service) ListAttachedRolePolicies(ctx context.Context, in *iam.ListAttachedRolePoliciesRequest) (*iam.ListAttachedRolePoliciesResponse, error) {
+	r, err := s.getRole(ctx, in.RoleName)
+	if err != nil {
+		return nil, err
+	}
+	out := &iam.ListAttachedRolePoliciesResponse{AttachedPolicies: []iam.AttachedPolicy{}, IsTruncated: shape.Ptr(false)}
+	for _, a := range r.Attached {
+		out.AttachedPolicies = append(out.AttachedPolicies, iam.AttachedPolicy{PolicyName: shape.Ptr(a[strings.LastIndexByte(a, '/')+1:]), PolicyArn: shape.Ptr(a)})
+	}
+	return out, nil
+}
+
+func (s *Service) ListInstanceProfilesForRole(ctx context.Context, in *iam.ListInstanceProfilesForRoleRequest) (*iam.ListInstanceProfilesForRoleResponse, error) {
+	if _, err := s.getRole(ctx, in.RoleName); err != nil {
+		return nil, err
+	}
+	return &iam.ListInstanceProfilesForRoleResponse{InstanceProfiles: []iam.InstanceProfile{}, IsTruncated: shape.Ptr(false)}, nil
+}
+
+func (s *Service) TagRole(ctx context.Context, in *iam.TagRoleRequest) (*iam.TagRoleResponse, error) {
+	err := s.changeRole(ctx, in.RoleName, func(r *Role) error { return setTags(r.Tags, in.Tags) })
+	return &iam.TagRoleResponse{}, err
+}
+
+func (s *Service) UntagRole(ctx context.Context, in *iam.UntagRoleRequest) (*iam.UntagRoleResponse, error) {
+	err := s.changeRole(ctx, in.RoleName, func(r *Role) error {
+		for _, k := range in.TagKeys {
+			delete(r.Tags, k)
+		}
+		return nil
+	})
+	return &iam.UntagRoleResponse{}, err
+}
+
+func (s *Service) ListRoleTags(ctx context.Context, in *iam.ListRoleTagsRequest) (*iam.ListRoleTagsResponse, error) {
+	r, err := s.getRole(ctx, in.RoleName)
+	if err != nil {
+		return nil, err
+	}
+	return &iam.ListRoleTagsResponse{Tags: tagList(r.Tags), IsTruncated: shape.Ptr(false)}, nil
+}
+
+// maxTags is how many tags a role may have.
+const maxTags = 50
+
+func setTags(tags map[string]string, add []iam.Tag) error {
+	for _, t := range add {
+		tags[t.Key] = t.Value
+	}
+	if len(tags) > maxTags {
+		return iam.LimitExceededException("The number of tags has reached the maximum limit.")
+	}
+	return nil
+}
+
+func tagList(tags map[string]string) []iam.Tag {
+	out := make([]iam.Tag, 0, len(tags))
+	for k, v := range tags {
+		out = append(out, iam.Tag{Key: k, Value: v})
+	}
+	slices.SortFunc(out, func(a, b iam.Tag) int { return strings.Compare(a.Key, b.Key) })
+	return out
+}
+
+// documentSize counts a policy's characters as IAM does, without white space.
+func documentSize(doc string) int {
+	n := 0
+	for _, r := range doc {
+		if r != ' ' && r != '\n' && r != '\r' && r != '\t' {
+			n++
+		}
+	}
+	return n
+}
+
+// policyForm is as much of a policy's grammar as its form can be checked by.
+type policyForm struct {
+	Version   string
+	ID        any `json:"Id"`
+	Statement json.RawMessage
+}
+
+type statementForm struct {
+	Sid, Effect                                                                  string
+	Action, NotAction, Resource, NotResource, Principal, NotPrincipal, Condition any
+}
+
+func malformed(format string, args ...any) error {
+	return iam.MalformedPolicyDocumentException(format, args...)
+}
+
+func parseStatements(doc string) ([]statementForm, error) {
+	dec := json.NewDecoder(strings.NewReader(doc))
+	dec.DisallowUnknownFields()
+	var p policyForm
+	if err := dec.Decode(&p); err != nil || dec.More() {
+		return nil, malformed("Syntax errors in policy.")
+	}
+	if p.Version != "" && p.Version != "2012-10-17" && p.Version != "2008-10-17" {
+		return nil, malformed("Syntax errors in policy.")
+	}
+	var list []statementForm
+	strict := func(v any) error {
+		d := json.NewDecoder(strings.NewReader(string(p.Statement)))
+		d.DisallowUnknownFields()
+		return d.Decode(v)
+	}
+	if err := strict(&list); err != nil {
+		var one statementForm
+		if strict(&one) != nil {
+			return nil, malformed("Syntax errors in policy.")
+		}
+		list = []statementForm{one}
+	}
+	if len(list) == 0 {
+		return nil, malformed("Policy statement must contain actions.")
+	}
+	for _, st := range list {
+		if st.Effect != "Allow" && st.Effect != "Deny" {
+			return nil, malformed("Syntax errors in policy.")
+		}
+		if (st.Action == nil) == (st.NotAction == nil) {
+			return nil, malformed("Policy statement must contain actions.")
+		}
+	}
+	return list, nil
+}
+
+// checkPolicy checks the form of an identity policy.
+func checkPolicy(doc string) error {
+	list, err := parseStatements(doc)
+	if err != nil {
+		return err
+	}
+	for _, st := range list {
+		if st.Principal != nil || st.NotPrincipal != nil {
+			return malformed("Policy document should not specify a principal.")
+		}
+		if (st.Resource == nil) == (st.NotResource == nil) {
+			return malformed("Policy statement must contain resources.")
+		}
+	}
+	return nil
+}
+
+// checkTrust checks the form of a role's trust policy.
+func checkTrust(doc string) error {
+	if documentSize(doc) > maxTrustPolicy {
+		return iam.LimitExceededException("Cannot exceed quota for ACLSizePerRole: %d", maxTrustPolicy)
+	}
+	list, err := parseStatements(doc)
+	if err != nil {
+		return err
+	}
+	for _, st := range list {
+		if st.Resource != nil || st.NotResource != nil {
+			return malformed("Has prohibited field Resource")
+		}
+		if st.Principal == nil && st.NotPrincipal == nil {
+			return malformed("AssumeRole policy must contain a principal")
+		}
+	}
+	return nil
+}
