@@ -47,21 +47,18 @@ func (e *Error) AWS(style Style) (code, message string, status int) {
 	status = http.StatusForbidden
 	switch style {
 	case JSON, RESTJSON:
+		if style == JSON { // these services answer 400 to all faults of the client
+			status = http.StatusBadRequest
+		}
 		switch e.Kind {
 		case Missing:
 			return "MissingAuthenticationTokenException", "Missing Authentication Token", status
 		case Incomplete:
-			if style == JSON {
-				status = http.StatusBadRequest
-			}
 			return "IncompleteSignatureException", message, status
 		}
 		if e.CanonicalRequest != "" {
 			message += "\n\nThe Canonical String for this request should have been\n'" + e.CanonicalRequest +
 				"'\n\nThe String-to-Sign should have been\n'" + e.StringToSign + "'\n"
-		}
-		if style == JSON {
-			status = http.StatusBadRequest
 		}
 		return "InvalidSignatureException", message, status
 	case S3:
@@ -82,6 +79,9 @@ func (e *Error) AWS(style Style) (code, message string, status int) {
 			}
 			return "AccessDenied", "Request is not valid yet", status
 		case Payload:
+			if message == missingPayload {
+				return "InvalidRequest", message, http.StatusBadRequest
+			}
 			return "XAmzContentSHA256Mismatch", message, http.StatusBadRequest
 		}
 		return "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key and signing method.", status

@@ -313,6 +313,18 @@ func TestS3Payload(t *testing.T) {
 	}
 }
 
+// The first chunk of AWS's example of a signed stream.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+func TestSigner(t *testing.T) {
+	s := &Signature{Date: "20130524", Region: "us-east-1", Service: "s3"}
+	sign := new(Verifier).Signer(s, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+	got := sign("AWS4-HMAC-SHA256-PAYLOAD\n20130524T000000Z\n" + s.Scope() +
+		"\n4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9\n" + EmptyPayload + "\n" + PayloadHash([]byte(strings.Repeat("a", 65536))))
+	if got != "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648" {
+		t.Error(got)
+	}
+}
+
 func TestErrorStyles(t *testing.T) {
 	mm := &Error{Kind: Mismatch, Message: mismatch, CanonicalRequest: "CANON", StringToSign: "STS"}
 	for _, c := range []struct {
@@ -322,7 +334,8 @@ func TestErrorStyles(t *testing.T) {
 		message string
 		status  int
 	}{
-		{&Error{Kind: Missing}, JSON, "MissingAuthenticationTokenException", "Missing Authentication Token", 403},
+		{&Error{Kind: Missing}, JSON, "MissingAuthenticationTokenException", "Missing Authentication Token", 400},
+		{&Error{Kind: Missing}, RESTJSON, "MissingAuthenticationTokenException", "Missing Authentication Token", 403},
 		{&Error{Kind: Missing}, Query, "MissingAuthenticationToken", "Request is missing Authentication Token", 403},
 		{&Error{Kind: Missing}, S3, "AccessDenied", "Access Denied", 403},
 		{&Error{Kind: Incomplete, Message: "m"}, RESTJSON, "IncompleteSignatureException", "m", 403},
@@ -334,6 +347,7 @@ func TestErrorStyles(t *testing.T) {
 		{&Error{Kind: Expired, Message: "m"}, Query, "SignatureDoesNotMatch", "m", 403},
 		{&Error{Kind: Expired, Message: "m"}, S3, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", 403},
 		{&Error{Kind: Expired, Presigned: true}, S3, "AccessDenied", "Request has expired", 403},
+		{&Error{Kind: Payload, Message: missingPayload}, S3, "InvalidRequest", missingPayload, 400},
 		{&Error{Kind: Payload, Message: "m"}, S3, "XAmzContentSHA256Mismatch", "m", 400},
 	} {
 		code, message, status := c.err.AWS(c.style)

@@ -109,6 +109,18 @@ func (v *Verifier) checkTime(s *Signature) error {
 	return nil
 }
 
+// Signer returns a function that signs further strings under the key of the signature, in hexadecimal, as
+// the chunks of a signed stream are. It is to be asked for once s is verified.
+func (v *Verifier) Signer(s *Signature, secret string) func(stringToSign string) string {
+	key := v.keys.get(keyID{secret, s.Date, s.Region, s.Service})
+	if key == nil {
+		key = signingKey(secret, s.Date, s.Region, s.Service)
+	}
+	return func(stringToSign string) string { return hex.EncodeToString(mac(key, stringToSign)) }
+}
+
+const missingPayload = "Missing required header for this request: x-amz-content-sha256"
+
 // PayloadHash returns what stands for the body of r in its canonical request. bodySHA256 is asked for
 // the body's hash, in hexadecimal, where that matters. It always matters but to S3, whose clients say
 // in X-Amz-Content-Sha256 what they signed: either a hash, which must then be the body's, or that the
@@ -123,7 +135,7 @@ func (s *Signature) PayloadHash(r *http.Request, bodySHA256 func() (string, erro
 		if s.Presigned {
 			return UnsignedPayload, nil
 		}
-		return "", &Error{Kind: Payload, Message: "Missing required header for this request: x-amz-content-sha256"}
+		return "", &Error{Kind: Payload, Message: missingPayload}
 	case UnsignedPayload, StreamingUnsignedTrailer, StreamingSigned, StreamingSignedTrailer:
 		return declared, nil
 	}
