@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"sync"
 	"testing"
@@ -139,5 +140,57 @@ func cut(t *testing.T, url string) {
 		WHERE pid <> pg_backend_pid() AND query = 'LISTEN "gatehouse_' || current_schema() || '"'`).Scan(&n)
 	if err != nil || n == 0 {
 		t.Fatalf("cut %d connections: %v", n, err)
+	}
+}
+
+// TestRestart: a restart of the server, which ends all connections, costs no request that comes
+// after it.
+func TestRestart(t *testing.T) {
+	name := "restart-" + rand.Text()
+	url := storetest.PostgresURL(t) + "&application_name=" + name
+	db := storetest.Open(t, url)
+	for i := range 4 {
+		// Fill the pool.
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				db.View(t.Context(), func(tx *store.Tx) error {
+					var n int
+					err := tx.QueryRow("SELECT count(*), pg_sleep(0.01)::text FROM documents").Scan(&n, new(string))
+					if err != nil {
+						t.Error(err)
+					}
+					return err
+				})
+			})
+		}
+		wg.Wait()
+		c, err := pgx.Connect(t.Context(), url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		err = c.QueryRow(t.Context(), `
+			SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+			WHERE pid <> pg_backend_pid() AND application_name = $1`, name).Scan(&n)
+		if err == nil && n < 8 {
+			t.Errorf("ended %d connections", n)
+		}
+		eventually(t, "the connections are gone", func() bool {
+			err := c.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1", name).Scan(&n)
+			return err == nil && n <= 2 // this one, and perhaps the subscription's new one
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close(t.Context())
+		if i%2 == 0 {
+			err = insert(t.Context(), db, fmt.Sprint(i), i)
+		} else {
+			err = db.View(t.Context(), func(tx *store.Tx) error { _, err := docs.Get(tx, "0"); return err })
+		}
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -12,14 +12,17 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // conn is a connection in a transaction that begins with its first statement.
 type conn struct {
 	ctx    context.Context
-	pc     *pgx.Conn
-	begin  string // "" when begun
-	failed error  // the first error of the database
+	db     *DB
+	pooled *pgxpool.Conn
+	pc     *pgx.Conn // of pooled
+	begin  string    // "" when begun
+	failed error     // the first error of the database
 	notes  []note
 }
 
@@ -46,45 +49,100 @@ func (c *conn) query(query string, args []any) (pgconn.CommandTag, *rows, error)
 		if err != nil {
 			return pgconn.CommandTag{}, nil, c.fail(err)
 		}
-		return c.read(pr)
+		tag, r, err := c.read(pr)
+		return tag, r, c.fail(err)
 	}
+	tag, r, err := c.first(query, args)
+	if err != nil && c.reconnect(err) {
+		tag, r, err = c.first(query, args)
+	}
+	if err != nil {
+		return tag, nil, c.fail(err)
+	}
+	return tag, r, nil
+}
+
+// first sends the BEGIN with the first statement.
+func (c *conn) first(query string, args []any) (pgconn.CommandTag, *rows, error) {
 	b := new(pgx.Batch)
 	b.Queue(c.begin)
 	b.Queue(query, args...)
 	br := c.pc.SendBatch(c.ctx, b)
 	defer br.Close()
 	if _, err := br.Exec(); err != nil {
-		return pgconn.CommandTag{}, nil, c.fail(err)
+		return pgconn.CommandTag{}, nil, err
 	}
-	c.begin = ""
 	pr, err := br.Query()
 	if err != nil {
-		return pgconn.CommandTag{}, nil, c.fail(err)
+		return pgconn.CommandTag{}, nil, err
 	}
 	tag, r, err := c.read(pr)
-	if err == nil {
-		err = c.fail(br.Close())
+	if err != nil {
+		return tag, nil, err
 	}
-	return tag, r, err
+	if err := br.Close(); err != nil {
+		return tag, nil, err
+	}
+	c.begin = ""
+	return tag, r, nil
 }
 
-func (c *conn) read(pr pgx.Rows) (pgconn.CommandTag, *rows, error) {
+// reconnect takes another connection if err says that ours was dead: the server was restarted,
+// and what is in the pool is worth nothing. As there was no COMMIT, nothing has happened yet.
+func (c *conn) reconnect(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if e.Code != "57P01" { // admin_shutdown: arrives in answer to the statement
+			return false
+		}
+	} else if !c.pc.IsClosed() {
+		return false
+	}
+	if c.ctx.Err() != nil {
+		return false
+	}
+	c.pc.Close(c.ctx)
+	c.pooled.Release() // a second one does nothing
+	c.db.pool.Reset()
+	pooled, err := c.db.acquire(c.ctx)
+	if err != nil {
+		return false
+	}
+	c.pooled, c.pc = pooled, pooled.Conn()
+	return true
+}
+
+// newConn returns a connection whose transaction will begin with begin.
+func (db *DB) newConn(ctx context.Context, begin string) (*conn, error) {
+	pooled, err := db.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{ctx: ctx, db: db, pooled: pooled, pc: pooled.Conn(), begin: begin}, nil
+}
+
+// release rolls back what has not been committed.
+func (c *conn) release() {
+	c.rollback()
+	c.pooled.Release()
+}
+
+func (*conn) read(pr pgx.Rows) (pgconn.CommandTag, *rows, error) {
 	defer pr.Close()
 	r := &rows{n: len(pr.FieldDescriptions())}
 	for pr.Next() {
 		vals, err := pr.Values()
 		if err != nil {
-			return pgconn.CommandTag{}, nil, c.fail(err)
+			return pgconn.CommandTag{}, nil, err
 		}
 		for i, v := range vals {
 			if vals[i], err = plain(v); err != nil {
-				return pgconn.CommandTag{}, nil, c.fail(err)
+				return pgconn.CommandTag{}, nil, err
 			}
 		}
 		r.rows = append(r.rows, vals)
 	}
 	if err := pr.Err(); err != nil {
-		return pgconn.CommandTag{}, nil, c.fail(err)
+		return pgconn.CommandTag{}, nil, err
 	}
 	return pr.CommandTag(), r, nil
 }

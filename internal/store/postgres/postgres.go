@@ -117,15 +117,11 @@ func (db *DB) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 
 // View is [backend.Engine.View].
 func (db *DB) View(ctx context.Context, f func(backend.Conn) error) error {
-	pc, err := db.acquire(ctx)
+	c, err := db.newConn(ctx, "begin isolation level repeatable read read only")
 	if err != nil {
 		return err
 	}
-	c := &conn{ctx: ctx, pc: pc.Conn(), begin: "begin isolation level repeatable read read only"}
-	defer func() {
-		c.rollback()
-		pc.Release()
-	}()
+	defer c.release()
 	return f(c)
 }
 
@@ -166,15 +162,11 @@ func (db *DB) Update(ctx context.Context, f func(backend.Conn) error, committed 
 
 // attempt runs f once; again says that err came from other transactions, not from f.
 func (db *DB) attempt(ctx context.Context, f func(backend.Conn) error) (again bool, err error) {
-	pc, err := db.acquire(ctx)
+	c, err := db.newConn(ctx, "begin isolation level serializable")
 	if err != nil {
 		return false, err
 	}
-	c := &conn{ctx: ctx, pc: pc.Conn(), begin: "begin isolation level serializable"}
-	defer func() {
-		c.rollback() // nothing after a commit
-		pc.Release()
-	}()
+	defer c.release()
 	if err = f(c); err == nil {
 		err = c.commit()
 	}
@@ -187,7 +179,8 @@ func (db *DB) attempt(ctx context.Context, f func(backend.Conn) error) (again bo
 
 func retryable(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return e.Code == "40001" || e.Code == "40P01" // serialisation failure, deadlock
+		return e.Code == "40001" || e.Code == "40P01" || // serialisation failure, deadlock
+			e.Code == "0A000" && strings.Contains(e.Message, "cached plan") // a newer node changed the table; pgx prepares anew
 	}
 	return pgconn.SafeToRetry(err) // nothing was sent
 }

@@ -164,9 +164,14 @@ func (w *writer) next(wait bool) (r *request, ok bool) {
 
 // transaction runs r and whatever is waiting beside it, and commits.
 func (w *writer) transaction(r *request) {
-	if err := w.c.run("BEGIN IMMEDIATE"); err != nil {
-		w.answer(r, err)
-		return
+	err := w.c.run("BEGIN IMMEDIATE")
+	if err != nil {
+		// Perhaps an error of the disk kept the last one from being rolled back.
+		w.c.run("ROLLBACK")
+		if err = w.c.run("BEGIN IMMEDIATE"); err != nil {
+			w.answer(r, err)
+			return
+		}
 	}
 	start := time.Now()
 	yielded := false
