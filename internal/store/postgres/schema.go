@@ -77,8 +77,8 @@ func (db *DB) current(ctx context.Context, c *pgx.Conn, fsys fs.FS) (bool, error
 	return backend.Current(applied, fsys)
 }
 
-// collate gives collation "C" to the text columns that new migrations brought, unless that is
-// what the database has anyway.
+// collate gives collation "C" to the text columns that new migrations brought. The tables are new
+// and empty then, or as good as.
 func collate(ctx context.Context, c *pgx.Conn) error {
 	rows, err := c.Query(ctx, `
 		SELECT 'ALTER TABLE ' || quote_ident(c.relname) || string_agg(
@@ -87,7 +87,6 @@ func collate(ctx context.Context, c *pgx.Conn) error {
 		WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace
 			AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'text'::regtype
 			AND a.attcollation = '"default"'::regcollation
-			AND (SELECT datcollate FROM pg_database WHERE datname = current_database()) NOT IN ('C', 'POSIX')
 		GROUP BY c.relname`)
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
