@@ -83,6 +83,8 @@ type Recorder struct {
 	ring []*Trace
 	next int
 	byID map[string]*Trace
+
+	followers map[chan *Trace]bool
 }
 
 // DefaultCapacity is how many traces a [Recorder] keeps: about 10 MB of them.
@@ -106,6 +108,44 @@ func (r *Recorder) Record(t *Trace) {
 	r.ring[r.next] = t
 	r.next = (r.next + 1) % len(r.ring)
 	r.byID[t.RequestID] = t
+	for ch := range r.followers {
+		select {
+		case ch <- t:
+		default: // a follower that lags misses traces rather than holding up requests
+		}
+	}
+}
+
+// Follow returns the traces that are recorded from now on, until ctx ends. They must not be changed.
+func (r *Recorder) Follow(ctx context.Context) <-chan *Trace {
+	ch, out := make(chan *Trace, 1024), make(chan *Trace)
+	r.mu.Lock()
+	if r.followers == nil {
+		r.followers = map[chan *Trace]bool{}
+	}
+	r.followers[ch] = true
+	r.mu.Unlock()
+	go func() {
+		defer close(out)
+		defer func() {
+			r.mu.Lock()
+			delete(r.followers, ch)
+			r.mu.Unlock()
+		}()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case t := <-ch:
+				select {
+				case out <- t:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}
+	}()
+	return out
 }
 
 // Get returns the trace of a request, or nil.

@@ -1,0 +1,382 @@
+// Package engine assembles a server: it opens the state, makes the services, joins them where they
+// meet, and serves them all on one port. It is the only package that knows every service.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/api/apigatewayv2"
+	"github.com/gatehouse-dev/gatehouse/internal/api/cloudformation"
+	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidp"
+	iamapi "github.com/gatehouse-dev/gatehouse/internal/api/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/api/lambda"
+	logsapi "github.com/gatehouse-dev/gatehouse/internal/api/logs"
+	"github.com/gatehouse-dev/gatehouse/internal/api/s3"
+	"github.com/gatehouse-dev/gatehouse/internal/api/sts"
+	"github.com/gatehouse-dev/gatehouse/internal/buckets"
+	"github.com/gatehouse-dev/gatehouse/internal/client"
+	"github.com/gatehouse-dev/gatehouse/internal/functions"
+	"github.com/gatehouse-dev/gatehouse/internal/gateway"
+	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
+	"github.com/gatehouse-dev/gatehouse/internal/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/keys"
+	"github.com/gatehouse-dev/gatehouse/internal/localca"
+	"github.com/gatehouse-dev/gatehouse/internal/logs"
+	"github.com/gatehouse-dev/gatehouse/internal/message"
+	"github.com/gatehouse-dev/gatehouse/internal/resource"
+	"github.com/gatehouse-dev/gatehouse/internal/runtime"
+	"github.com/gatehouse-dev/gatehouse/internal/seal"
+	"github.com/gatehouse-dev/gatehouse/internal/stacks"
+	"github.com/gatehouse-dev/gatehouse/internal/store"
+	"github.com/gatehouse-dev/gatehouse/internal/token"
+	"github.com/gatehouse-dev/gatehouse/internal/trace"
+	"github.com/gatehouse-dev/gatehouse/internal/userpools"
+	"github.com/gatehouse-dev/gatehouse/internal/wire"
+)
+
+// Time-outs and bounds of the listener. A function may run for 15 minutes, so an answer may take as
+// long.
+const (
+	headerTimeout  = 10 * time.Second
+	requestTimeout = 20 * time.Minute
+	idleTimeout    = 2 * time.Minute
+	maxHeader      = 64 << 10
+)
+
+// Engine is a running server.
+type Engine struct {
+	cfg      Config
+	addr     string // that it listens on
+	temp     string // directory that ends with the server; "" if none
+	db       *store.DB
+	ca       *localca.CA
+	keys     *keys.Set
+	outbox   *message.Outbox
+	recorder *trace.Recorder
+	runtime  *runtime.Manager
+
+	iam       *iam.Service
+	logs      *logs.Service
+	pools     *userpools.Service
+	functions *functions.Service
+	apis      *httpapis.Service
+	buckets   *buckets.Service
+	stacks    *stacks.Service
+
+	control *wire.Server
+	gateway *gateway.Gateway
+	admin   *admin.Handler
+
+	profile client.Profile
+	http    *http.Server
+	served  chan struct{} // closed when the listener is done
+	closing chan struct{} // closed first: streams end
+	closers []func(context.Context) error // in the order in which they were opened
+}
+
+// Start opens a server's state and serves it.
+func Start(ctx context.Context, cfg Config) (_ *Engine, err error) {
+	if err := cfg.normalize(); err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, recorder: trace.NewRecorder(0), served: make(chan struct{}), closing: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			e.closeState(context.Background())
+		}
+	}()
+	listener, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("%s is taken by another program, perhaps another Gatehouse: choose another address with --listen", cfg.Addr)
+		}
+		return nil, err
+	}
+	e.addr = listener.Addr().String()
+	if err := e.open(ctx); err != nil {
+		listener.Close()
+		return nil, err
+	}
+	e.serve(listener)
+	return e, nil
+}
+
+// onClose has f called when the server closes, before what was opened earlier is closed.
+func (e *Engine) onClose(f func(context.Context) error) { e.closers = append(e.closers, f) }
+
+// open opens the state and makes the services.
+func (e *Engine) open(ctx context.Context) error {
+	cfg := &e.cfg
+	dir, url := cfg.Dir, cfg.Database
+	switch {
+	case cfg.Ephemeral:
+		var err error
+		if e.temp, err = os.MkdirTemp("", "gatehouse-"); err != nil {
+			return err
+		}
+		dir, url = e.temp, "memory:"
+	default:
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("data directory: %w", err)
+		}
+		if url == "" {
+			url = "sqlite:" + filepath.Join(dir, "gatehouse.db")
+		}
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	dir = abs
+
+	box := cfg.SealKey
+	if box == nil {
+		if box, err = loadSeal(dir, cfg.Ephemeral); err != nil {
+			return err
+		}
+	}
+	caDir := dir
+	if cfg.Ephemeral {
+		caDir = ""
+	}
+	if e.ca, err = localca.Load(caDir); err != nil {
+		return err
+	}
+	if e.db, err = store.Open(ctx, store.Options{URL: url, Logger: cfg.Logger, Now: cfg.Now}); err != nil {
+		return err
+	}
+	e.onClose(func(context.Context) error { return e.db.Close() })
+
+	e.keys = keys.Open(e.db, box, keys.Options{Logger: cfg.Logger})
+	e.onClose(func(context.Context) error { e.keys.Close(); return nil })
+	if e.outbox, err = message.New(e.db, box, message.Options{SMTP: cfg.SMTP, From: cfg.MailFrom, Logger: cfg.Logger, Now: cfg.Now}); err != nil {
+		return err
+	}
+	e.onClose(func(context.Context) error { return e.outbox.Close() })
+
+	e.iam = iam.New(iam.Options{DB: e.db, Seal: box, Account: cfg.Account, Region: cfg.Region, Open: cfg.AuthOpen, Logger: cfg.Logger, Now: cfg.Now})
+	e.logs = logs.New(logs.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
+	e.onClose(e.logs.Close)
+	e.buckets = buckets.New(buckets.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
+
+	if e.runtime, err = runtime.New(runtime.Options{Dir: filepath.Join(dir, "run"), Logs: e.logs, Logger: cfg.Logger, Now: cfg.Now, Prefork: true}); err != nil {
+		return err
+	}
+	e.onClose(e.runtime.Close)
+	e.functions = functions.New(functions.Options{DB: e.db, Runtime: e.runtime, Objects: e.buckets, CodeDir: filepath.Join(dir, "code"),
+		Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
+	e.onClose(e.functions.Close)
+
+	var issuer func(region, pool string) string
+	if cfg.Issuer != "" {
+		issuer = func(_, pool string) string { return cfg.Issuer + "/" + pool }
+	}
+	e.pools = userpools.New(userpools.Options{DB: e.db, Seal: box, Keys: e.keys, Outbox: e.outbox, Account: cfg.Account, Issuer: issuer, Logger: cfg.Logger, Now: cfg.Now})
+	e.apis = httpapis.New(httpapis.Options{DB: e.db, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
+
+	registry := new(resource.Registry)
+	for _, types := range [][]resource.Type{e.iam.Resources(), e.logs.Resources(), e.buckets.Resources(), e.functions.Resources(), e.pools.Resources(), e.apis.Resources()} {
+		for _, t := range types {
+			registry.Register(t)
+		}
+	}
+	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: registry, Objects: e.buckets, Account: cfg.Account, Outputs: e.reachable, Logger: cfg.Logger, Now: cfg.Now})
+
+	verifier := token.NewVerifier(token.Options{Local: e.localKeys, Now: cfg.Now})
+	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, Verifier: verifier, Recorder: e.recorder, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
+
+	e.control = wire.NewServer(wire.Options{
+		Services: []wire.Service{
+			{Model: &cognitoidp.Model, Handler: e.pools},
+			{Model: &apigatewayv2.Model, Handler: e.apis},
+			{Model: &lambda.Model, Handler: e.functions, MaxBody: functions.MaxBody},
+			{Model: &cloudformation.Model, Handler: e.stacks},
+			{Model: &iamapi.Model, Handler: e.iam},
+			{Model: &sts.Model, Handler: e.iam.STS()},
+			{Model: &s3.Model, Handler: e.buckets},
+			{Model: &logsapi.Model, Handler: e.logs},
+		},
+		Auth: e.iam, Account: cfg.Account, DefaultRegion: cfg.Region, Logger: cfg.Logger, Now: cfg.Now,
+		AllowOrigin: e.origins(), Observe: e.observe,
+	})
+	e.admin = admin.New(admin.Options{Version: Version, Recorder: e.recorder, Outbox: e.outbox, Logs: e.logs, Authorize: e.authorizeAdmin, Reset: e.resetter(), Closing: e.closing, Logger: cfg.Logger})
+
+	if err := e.credentials(ctx); err != nil {
+		return err
+	}
+	if err := e.stacks.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	e.onClose(e.stacks.Close)
+	return nil
+}
+
+// loadSeal returns the key that seals secrets: a fresh one for an ephemeral server.
+func loadSeal(dir string, ephemeral bool) (*seal.Key, error) {
+	if !ephemeral {
+		return seal.Load(dir)
+	}
+	raw := make([]byte, seal.KeySize)
+	rand.Read(raw)
+	return seal.FromBytes(raw)
+}
+
+// credentials reads or makes the root's access key and tells the command line of it.
+func (e *Engine) credentials(ctx context.Context) error {
+	id, secret, err := e.iam.RootKey(ctx)
+	if err != nil {
+		return err
+	}
+	e.profile = client.Profile{Endpoint: e.URL(), Region: e.cfg.Region, Account: e.cfg.Account, AccessKey: id, Secret: secret, PID: os.Getpid()}
+	if e.cfg.Ephemeral {
+		return nil
+	}
+	if abs, err := filepath.Abs(filepath.Join(e.cfg.Dir, localca.CertFile)); err == nil {
+		e.profile.CAFile = abs
+	}
+	if err := e.profile.Save(e.cfg.Dir); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return nil
+}
+
+// localKeys finds the keys of a local pool by either form of its issuer.
+func (e *Engine) localKeys(ctx context.Context, issuer string) (token.KeySource, bool) {
+	pool, ok := e.pools.IssuerPool(ctx, issuer)
+	if !ok {
+		return nil, false
+	}
+	return e.keys.Source(pool), true
+}
+
+// origins returns which web pages may call the control plane: all, as on AWS, unless it is open.
+func (e *Engine) origins() func(*http.Request, string) bool {
+	if e.cfg.AuthOpen {
+		return allowOrigin
+	}
+	return nil
+}
+
+// observe logs a call of the control plane.
+func (e *Engine) observe(c *wire.Call, status int, err error) {
+	e.cfg.Logger.LogAttrs(context.Background(), slog.LevelDebug, "call", slog.String("operation", c.Service+":"+c.Operation),
+		slog.Int("status", status), slog.String("request", c.RequestID), slog.Any("err", err))
+}
+
+// authorizeAdmin lets the account's root pass.
+func (e *Engine) authorizeAdmin(r *http.Request) (string, error) {
+	if e.cfg.AuthOpen && !loopback(hostOf(r.Host)) {
+		return "", errors.New("an open server answers to names of this machine only") // DNS rebinding
+	}
+	if r.Body != nil {
+		r.Body = http.MaxBytesReader(nil, r.Body, 0) // nothing here takes a body
+	}
+	id, err := e.iam.Authenticate(r.Context(), r, func() (string, error) { return emptyBody, nil }, "gatehouse")
+	if err != nil {
+		return "", err
+	}
+	if id.Region == "" {
+		id.Region = e.cfg.Region
+	}
+	return id.Region, nil
+}
+
+// emptyBody is the SHA-256 of nothing.
+const emptyBody = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// serve answers on the listener from now on.
+func (e *Engine) serve(l net.Listener) {
+	e.http = &http.Server{
+		Handler: e, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(e.cfg.Logger.Handler(), slog.LevelDebug),
+	}
+	go func() {
+		defer close(e.served)
+		if err := e.http.Serve(newDualListener(l, e.ca.TLSConfig())); !errors.Is(err, http.ErrServerClosed) {
+			e.cfg.Logger.Error("the server stopped listening", "err", err)
+		}
+	}()
+}
+
+// URL returns where the server answers.
+func (e *Engine) URL() string {
+	host, port, _ := net.SplitHostPort(e.addr)
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// PublicURL returns where clients reach the server.
+func (e *Engine) PublicURL() string {
+	if e.cfg.PublicURL != "" {
+		return e.cfg.PublicURL
+	}
+	return e.URL()
+}
+
+// Profile returns how to reach the server as the account's root.
+func (e *Engine) Profile() client.Profile { return e.profile }
+
+// CA returns the certificate of the local authority as PEM.
+func (e *Engine) CA() []byte { return e.ca.PEM() }
+
+// Messages returns what was sent, newest first.
+func (e *Engine) Messages(ctx context.Context, to string, limit int) ([]admin.Message, error) {
+	return e.admin.List(ctx, message.Filter{To: to}, limit)
+}
+
+// resetter returns how to empty the server; nil if it is not open.
+func (e *Engine) resetter() func(context.Context) error {
+	if !e.cfg.AuthOpen {
+		return nil
+	}
+	return e.Reset
+}
+
+// Reset deletes everything in the account.
+func (e *Engine) Reset(ctx context.Context) error {
+	if !e.cfg.AuthOpen {
+		return errors.New("only an open server can be reset")
+	}
+	if err := e.db.Reset(ctx); err != nil {
+		return err
+	}
+	e.recorder.Reset()
+	return e.credentials(ctx)
+}
+
+// Close ends the server. Requests under way have until ctx ends.
+func (e *Engine) Close(ctx context.Context) error {
+	close(e.closing)
+	err := e.http.Shutdown(ctx)
+	if err != nil {
+		e.http.Close()
+	}
+	<-e.served
+	return errors.Join(err, e.closeState(ctx))
+}
+
+// closeState closes what open opened, the last first.
+func (e *Engine) closeState(ctx context.Context) error {
+	var errs []error
+	for i := len(e.closers) - 1; i >= 0; i-- {
+		errs = append(errs, e.closers[i](ctx))
+	}
+	e.closers = nil
+	if e.temp != "" {
+		errs = append(errs, os.RemoveAll(e.temp))
+	}
+	return errors.Join(errs...)
+}

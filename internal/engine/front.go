@@ -1,0 +1,134 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/gateway"
+	"github.com/gatehouse-dev/gatehouse/internal/shape"
+)
+
+// ServeHTTP is the way in: every request of the one port comes through here and goes to one of the
+// data plane, the server's own pages, a pool's public documents or the control plane.
+func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if t, ok := apiTarget(r); ok {
+		e.gateway.Serve(w, r, t)
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, admin.Prefix) {
+		e.admin.ServeHTTP(w, r)
+		return
+	}
+	if pool, doc, ok := wellKnown(r.URL.Path); ok {
+		e.poolDocument(w, r, pool, doc)
+		return
+	}
+	if t, ok := e.control.Match(r); ok {
+		e.control.Serve(w, r, t)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusNotFound)
+	json.NewEncoder(w).Encode(map[string]string{
+		"message": "This is a Gatehouse server. Nothing here answers to " + r.Method + " " + r.URL.Path +
+			": it is neither a call of an AWS API that is served, nor the address of an API, /_aws/execute-api/API-ID/…",
+	})
+}
+
+// apiPrefixes are the paths below which an API is reached without its host name.
+var apiPrefixes = []string{"/_aws/execute-api/", "/execute-api/"}
+
+// apiTarget tells whether r is a call of an API: by its host, ID.execute-api.REGION.amazonaws.com or
+// ID.execute-api.localhost, or by its path.
+func apiTarget(r *http.Request) (gateway.Target, bool) {
+	host := strings.ToLower(hostOf(r.Host))
+	if id, rest, ok := strings.Cut(host, ".execute-api."); ok && id != "" && !strings.Contains(id, ".") &&
+		(rest == "localhost" || strings.HasSuffix(rest, ".amazonaws.com")) {
+		return gateway.Target{APIID: id, Path: r.URL.EscapedPath(), Host: r.Host}, true
+	}
+	path := r.URL.EscapedPath()
+	for _, prefix := range apiPrefixes {
+		if rest, ok := strings.CutPrefix(path, prefix); ok {
+			id, tail, found := strings.Cut(rest, "/")
+			if found {
+				tail = "/" + tail
+			}
+			return gateway.Target{APIID: id, Path: tail, Host: r.Host}, id != ""
+		}
+	}
+	// The form of LocalStack's REST APIs: /restapis/ID/STAGE/_user_request_/PATH.
+	if rest, ok := strings.CutPrefix(path, "/restapis/"); ok {
+		parts := strings.SplitN(rest, "/", 4)
+		if len(parts) >= 3 && parts[2] == "_user_request_" {
+			tail := "/" + parts[1]
+			if len(parts) == 4 {
+				tail += "/" + parts[3]
+			}
+			return gateway.Target{APIID: parts[0], Path: tail, Host: r.Host}, parts[0] != ""
+		}
+	}
+	return gateway.Target{}, false
+}
+
+// wellKnown takes /POOL/.well-known/DOCUMENT apart.
+func wellKnown(path string) (pool, doc string, ok bool) {
+	pool, doc, ok = strings.Cut(strings.TrimPrefix(path, "/"), "/.well-known/")
+	return pool, doc, ok && pool != "" && !strings.Contains(pool, "/")
+}
+
+// poolDocument answers with a pool's keys or its OpenID Connect discovery document.
+func (e *Engine) poolDocument(w http.ResponseWriter, r *http.Request, pool, doc string) {
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
+		return
+	}
+	var body []byte
+	var err error
+	switch doc {
+	case "jwks.json":
+		body, err = e.pools.JWKS(r.Context(), pool)
+		w.Header().Set("Cache-Control", "public, max-age=86400, must-revalidate")
+	case "openid-configuration":
+		body, err = e.pools.OpenIDConfiguration(r.Context(), pool)
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	var known *shape.Error
+	switch {
+	case errors.As(err, &known):
+		w.Header().Del("Cache-Control")
+		w.WriteHeader(http.StatusNotFound)
+		json.NewEncoder(w).Encode(map[string]string{"message": known.Message})
+	case err != nil:
+		e.cfg.Logger.Error("a pool's document", "pool", pool, "document", doc, "err", err)
+		w.Header().Del("Cache-Control")
+		w.WriteHeader(http.StatusInternalServerError)
+		json.NewEncoder(w).Encode(map[string]string{"message": "Internal Server Error"})
+	default:
+		w.Write(body)
+	}
+}
+
+// unreachable is the address that an API has on AWS, where no DNS leads to this server.
+var unreachable = regexp.MustCompile(`https://([a-z0-9]{10})\.execute-api\.[a-z0-9-]+\.amazonaws\.com`)
+
+// reachable rewrites addresses of APIs in the output of a stack to ones that can be opened.
+func (e *Engine) reachable(output string) string {
+	return unreachable.ReplaceAllString(output, e.PublicURL()+"/_aws/execute-api/$1")
+}
+
+// allowOrigin tells whether a web page of the origin may call the control plane of an open server,
+// which takes any access key: only pages of this machine may.
+func allowOrigin(_ *http.Request, origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && loopback(u.Hostname())
+}
