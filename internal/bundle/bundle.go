@@ -102,6 +102,9 @@ func Build(ctx context.Context, s Source) (*Package, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e := suits(s, file, st); e != nil {
+		return nil, e
+	}
 	var p *Package
 	switch ext := filepath.Ext(file); {
 	case st.IsDir():
@@ -165,6 +168,27 @@ func locate(s Source) (string, fs.FileInfo, Source, error) {
 	e := complain(s.Path, "no such file or directory (looked in %s)", s.Root)
 	e.Inputs = []string{file}
 	return "", nil, s, e
+}
+
+// suits refuses a source file in a language that the runtime does not run.
+func suits(s Source, file string, st fs.FileInfo) error {
+	if st.IsDir() || s.Runtime == "" {
+		return nil
+	}
+	var language, runtimes string
+	switch ext := filepath.Ext(file); {
+	case isScript(file) && !strings.HasPrefix(s.Runtime, "nodejs"):
+		language, runtimes = "TypeScript and JavaScript", "nodejs22.x"
+	case ext == ".py" && !strings.HasPrefix(s.Runtime, "python"):
+		language, runtimes = "Python", "python3.13"
+	case ext == ".go" && !compiled(s.Runtime):
+		language, runtimes = "Go", "provided.al2023"
+	default:
+		return nil
+	}
+	e := complain(display(s.Root, file), "functions in %s need a runtime such as %s, not %s", language, runtimes, s.Runtime)
+	e.Inputs = []string{file}
+	return e
 }
 
 func cutLast(s, sep string) (before, after string, ok bool) {

@@ -193,6 +193,7 @@ func TestBuildErrors(t *testing.T) {
 		{"handler", Source{Path: "ok.ts", Runtime: "nodejs20.x", Handler: "nothing"}, Diagnostic{File: "ok.ts", Text: `the handler "nothing" does not name a module and a function, as index.handler does`}},
 		{"handler outside", Source{Path: "ok.ts", Runtime: "nodejs20.x", Handler: "../x.handler"}, Diagnostic{File: "ok.ts", Text: `the handler "../x.handler" does not name a module and a function, as index.handler does`}},
 		{"not a zip", Source{Path: "not.zip", Runtime: "nodejs20.x"}, Diagnostic{File: "not.zip", Text: "not a ZIP archive: zip: not a valid zip file"}},
+		{"language", Source{Path: "ok.ts", Runtime: "python3.12"}, Diagnostic{File: "ok.ts", Text: "functions in TypeScript and JavaScript need a runtime such as nodejs22.x, not python3.12"}},
 		{"empty", Source{Path: "empty", Runtime: "nodejs20.x"}, Diagnostic{File: "empty", Text: "the directory is empty"}},
 		{"link", Source{Path: "linked", Runtime: "nodejs20.x"}, Diagnostic{File: "linked/x", Text: "the link leads out of the package: ../../etc/passwd"}},
 	} {

@@ -80,7 +80,6 @@ func bundleScript(s Source, file, module string, esm bool) bundled {
 		Charset:             api.CharsetUTF8,
 		LegalComments:       api.LegalCommentsNone,
 		LogLevel:            api.LogLevelSilent,
-		KeepNames:           true, // errors and loggers show the names of classes and functions
 		Loader:              map[string]api.Loader{".node": api.LoaderCopy},
 		AssetNames:          "[name]-[hash]",
 		Plugins:             []api.Plugin{providedBySDK},

@@ -249,7 +249,7 @@ func (s *apiServer) handle(c net.Conn, req *http.Request) bool {
 		return false
 	}
 	m.body = body
-	if size > MaxPayload {
+	if size > MaxResponse {
 		m.kind, m.size = msgTooLarge, size
 	} else if t := req.Trailer.Get("Lambda-Runtime-Function-Error-Type"); t != "" && m.kind == msgResponse {
 		// The answer broke off: the runtime says so in a trailer.
@@ -282,7 +282,7 @@ func (s *apiServer) handle(c net.Conn, req *http.Request) bool {
 	s.say(m)
 	switch m.kind {
 	case msgTooLarge:
-		return s.refuse(c, req, 413, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxPayload))
+		return s.refuse(c, req, 413, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponse))
 	case msgStreaming:
 		return s.refuse(c, req, 501, "StreamingNotSupported", "Gatehouse does not support response streaming")
 	}
@@ -309,18 +309,18 @@ func (s *apiServer) next(c net.Conn) {
 	}
 }
 
-// readBody reads the whole body, and keeps it if it is no larger than MaxPayload.
+// readBody reads the whole body, and keeps it if it is no larger than MaxResponse.
 func readBody(req *http.Request) (body []byte, size int64, err error) {
-	if n := req.ContentLength; n > MaxPayload {
+	if n := req.ContentLength; n > MaxResponse {
 		_, err = io.Copy(io.Discard, req.Body)
 		return nil, n, err
 	}
-	body, err = io.ReadAll(io.LimitReader(req.Body, MaxPayload+1))
+	body, err = io.ReadAll(io.LimitReader(req.Body, MaxResponse+1))
 	if err != nil {
 		return nil, 0, err
 	}
 	size = int64(len(body))
-	if size > MaxPayload {
+	if size > MaxResponse {
 		rest, err := io.Copy(io.Discard, req.Body)
 		return nil, size + rest, err
 	}

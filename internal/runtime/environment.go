@@ -421,7 +421,7 @@ func (r *running) await(done <-chan struct{}) *Result {
 		return r.finish(m.body, "Unhandled", took, "\tStatus: error\tError Type: "+kind, false)
 	case msgTooLarge:
 		const kind = "Function.ResponseSizeTooLarge"
-		body := fault(kind, fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxPayload), nil)
+		body := fault(kind, fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxResponse), nil)
 		return r.finish(body, "Unhandled", took, "\tStatus: error\tError Type: "+kind, true)
 	case msgStreaming:
 		const kind = "Runtime.StreamingNotSupported"

@@ -27,9 +27,12 @@ const (
 	frameFatal     = 'D' // the same, and the process ends
 )
 
-// MaxPayload is the largest event and the largest answer of a synchronous invocation, in bytes:
-// 6 MB and room for their envelope, as Lambda counts them.
-const MaxPayload = 6291556
+// The largest event and the largest answer of a synchronous invocation, in bytes, as Lambda counts
+// them: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const (
+	MaxRequest  = 6291456
+	MaxResponse = 6291556
+)
 
 type messageKind int
 
@@ -141,7 +144,7 @@ func (l *framed) read() {
 		default:
 			return
 		}
-		if n > MaxPayload {
+		if n > MaxResponse {
 			if _, err := io.CopyN(io.Discard, br, n); err != nil {
 				return
 			}

@@ -250,8 +250,11 @@ func (m *Manager) Invoke(ctx context.Context, s *Spec, inv *Invocation) (*Result
 	if ferr != nil {
 		return nil, ferr
 	}
-	if len(inv.Payload) > MaxPayload {
-		return nil, &Error{Code: "RequestTooLargeException", Message: fmt.Sprintf("%d byte payload is too large for the RequestResponse invocation type (limit %d bytes)", len(inv.Payload), MaxPayload)}
+	if len(inv.Payload) > MaxRequest {
+		return nil, &Error{Code: "RequestTooLargeException", Message: fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", MaxRequest)}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
 	}
 	if inv.InvokedARN == "" {
 		c := *inv

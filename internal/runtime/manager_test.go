@@ -480,7 +480,7 @@ func TestUnusable(t *testing.T) {
 			t.Errorf("%s: error %v, want %s", tt.runtime, err, tt.want)
 		}
 	}
-	if _, err := m.Invoke(t.Context(), spec("provided.al2", "a.b", t.TempDir()), &Invocation{Payload: make([]byte, MaxPayload+1)}); err == nil || !strings.HasPrefix(err.Error(), "RequestTooLargeException") {
+	if _, err := m.Invoke(t.Context(), spec("provided.al2", "a.b", t.TempDir()), &Invocation{Payload: make([]byte, MaxRequest+1)}); err == nil || !strings.HasPrefix(err.Error(), "RequestTooLargeException") {
 		t.Errorf("large payload: %v", err)
 	}
 }

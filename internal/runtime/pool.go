@@ -128,6 +128,8 @@ func (m *Manager) acquire(ctx context.Context, p *pool) (grant, error) {
 		p.waiters = slices.Delete(p.waiters, i, i+1)
 	} else if g := <-w.ch; g.env != nil {
 		p.give(g.env)
+	} else if g.failed != nil {
+		g.failed.tap.discard()
 	}
 	return grant{}, context.Cause(ctx)
 }
