@@ -11,6 +11,7 @@ import (
 	mathrand "math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
@@ -80,6 +81,7 @@ type Outbox struct {
 	now    func() time.Time
 	from   string
 	send   func(ctx context.Context, m *Message) error // nil: nobody delivers
+	tick   atomic.Uint64                               // of the newest id: milliseconds and a count within them
 	wake   chan struct{}
 	stop   context.CancelFunc
 	closed sync.WaitGroup
@@ -135,7 +137,7 @@ func sealContext(id []byte) string { return "message/" + hex.EncodeToString(id) 
 // Enqueue stores m as part of tx. ID, Created and the state of delivery are set here.
 func (b *Outbox) Enqueue(tx *store.Tx, m Message) error {
 	now := tx.Now()
-	id := newID(now)
+	id := b.newID(now)
 	plain, err := json.Marshal(content{m.Subject, m.Body, m.Code})
 	if err != nil {
 		return err
@@ -247,9 +249,19 @@ func (b *Outbox) query(tx *store.Tx, list *[]Message, tail string, args ...any) 
 	return rows.Err()
 }
 
-func newID(t time.Time) []byte {
-	id := idFloor(t)
-	rand.Read(id[6:])
+// newID makes an id for a message of time t, greater than those that this outbox made before.
+func (b *Outbox) newID(t time.Time) []byte {
+	tick := uint64(t.UnixMilli()) << 16
+	for {
+		last := b.tick.Load()
+		tick = max(tick, last+1)
+		if b.tick.CompareAndSwap(last, tick) {
+			break
+		}
+	}
+	id := make([]byte, 16)
+	binary.BigEndian.PutUint64(id, tick)
+	rand.Read(id[8:])
 	return id
 }
 

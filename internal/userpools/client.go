@@ -289,7 +289,8 @@ func checkRedirect(raw string) error {
 	return nil
 }
 
-func (s *Service) createClient(ctx context.Context, in *cognitoidp.CreateUserPoolClientRequest) (*Client, error) {
+// createClient makes an app client. token, if any, tells tries to make the same client.
+func (s *Service) createClient(ctx context.Context, in *cognitoidp.CreateUserPoolClientRequest, token string) (*Client, error) {
 	p, err := s.regionPool(ctx, in.UserPoolId)
 	if err != nil {
 		return nil, err
@@ -315,7 +316,7 @@ func (s *Service) createClient(ctx context.Context, in *cognitoidp.CreateUserPoo
 		} else if err != nil {
 			return err
 		}
-		return clients.Insert(tx, store.Key{ID: c.id(), Parent: p.id()}, c)
+		return clients.Insert(tx, store.Key{ID: c.id(), Parent: p.id(), Name: token}, c)
 	})
 	return c, err
 }

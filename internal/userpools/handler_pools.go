@@ -14,7 +14,7 @@ import (
 // The operations on pools and app clients: shape in, domain call, shape out.
 
 func (s *Service) CreateUserPool(ctx context.Context, in *cognitoidp.CreateUserPoolRequest) (*cognitoidp.CreateUserPoolResponse, error) {
-	p, err := s.createPool(ctx, wire.CallFrom(ctx).Region, in)
+	p, err := s.createPool(ctx, wire.CallFrom(ctx).Region, in, "")
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (s *Service) describeClient(c *Client) (*cognitoidp.UserPoolClientType, err
 }
 
 func (s *Service) CreateUserPoolClient(ctx context.Context, in *cognitoidp.CreateUserPoolClientRequest) (*cognitoidp.CreateUserPoolClientResponse, error) {
-	c, err := s.createClient(ctx, in)
+	c, err := s.createClient(ctx, in, "")
 	if err != nil {
 		return nil, err
 	}

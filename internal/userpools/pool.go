@@ -220,8 +220,8 @@ func firstSet(v any) string {
 	return ""
 }
 
-// createPool makes a pool with its keys.
-func (s *Service) createPool(ctx context.Context, region string, in *cognitoidp.CreateUserPoolRequest) (*Pool, error) {
+// createPool makes a pool with its keys. token, if any, tells tries to make the same pool.
+func (s *Service) createPool(ctx context.Context, region string, in *cognitoidp.CreateUserPoolRequest, token string) (*Pool, error) {
 	if len(in.AliasAttributes) > 0 && len(in.UsernameAttributes) > 0 {
 		return nil, errInvalidParameter("Only one of the aliasAttributes or usernameAttributes can be set in a user pool.")
 	}
@@ -244,6 +244,10 @@ func (s *Service) createPool(ctx context.Context, region string, in *cognitoidp.
 			}
 		}
 	}
+	taken, err := s.keys.Take(ctx, idKey, accessKey)
+	if err != nil {
+		return nil, err
+	}
 	p := &Pool{Region: region, Config: cfg, Decoy: s.box.Seal([]byte(ident.Random(ident.AlphaNum, 32)), "userpools.decoy/"+id)}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		no, err := newPoolNumber(tx, id)
@@ -251,10 +255,10 @@ func (s *Service) createPool(ctx context.Context, region string, in *cognitoidp.
 			return err
 		}
 		p.No = no
-		if err := s.keys.Create(tx, id, idKey, accessKey); err != nil {
+		if err := s.keys.Create(tx, id, taken); err != nil {
 			return err
 		}
-		return pools.Insert(tx, store.Key{ID: id, Parent: region}, p)
+		return pools.Insert(tx, store.Key{ID: id, Parent: region, Name: token}, p)
 	})
 	return p, err
 }

@@ -8,15 +8,12 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidp"
 	"github.com/gatehouse-dev/gatehouse/internal/message"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
-	"github.com/gatehouse-dev/gatehouse/internal/store"
-	"github.com/gatehouse-dev/gatehouse/internal/store/storetest"
 )
 
 // TestSignUpByMail is the way of seed 000: an address as the name, confirmed by an administrator,
 // signed in by password.
 func TestSignUpByMail(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		f := newFixture(t, db)
+	each(t, func(t *testing.T, f *fixture) {
 		pool := f.newPool(cognitoidp.CreateUserPoolRequest{UsernameAttributes: []string{"email"}, AutoVerifiedAttributes: []string{"email"},
 			UsernameConfiguration: &cognitoidp.UsernameConfigurationType{CaseSensitive: false}})
 		client := f.newClient(pool, cognitoidp.CreateUserPoolClientRequest{})
@@ -67,8 +64,7 @@ func TestSignUpByMail(t *testing.T) {
 
 // TestSignUpWithCode is the way of seed 002: a username, a code by mail.
 func TestSignUpWithCode(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		f := newFixture(t, db)
+	each(t, func(t *testing.T, f *fixture) {
 		text := "The verification code to your new account is {####}"
 		pool := f.newPool(cognitoidp.CreateUserPoolRequest{AutoVerifiedAttributes: []string{"email"}, EmailVerificationMessage: &text, EmailVerificationSubject: shape.Ptr("Verify your new account")})
 		client := f.newClient(pool, cognitoidp.CreateUserPoolClientRequest{})
@@ -96,8 +92,7 @@ func TestSignUpWithCode(t *testing.T) {
 // TestInvitation is the way of seeds 003 and 004: invited by an administrator, a new password at the
 // first sign-in.
 func TestInvitation(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		f := newFixture(t, db)
+	each(t, func(t *testing.T, f *fixture) {
 		pool := f.newPool(cognitoidp.CreateUserPoolRequest{})
 		client := f.newClient(pool, cognitoidp.CreateUserPoolClientRequest{ExplicitAuthFlows: []string{"ADMIN_NO_SRP_AUTH", "USER_PASSWORD_AUTH"}})
 		out := must(f.AdminCreateUser(f.ctx, &cognitoidp.AdminCreateUserRequest{UserPoolId: pool, Username: "ann@example.com", DesiredDeliveryMediums: []string{"EMAIL"},

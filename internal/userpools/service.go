@@ -2,7 +2,6 @@ package userpools
 
 import (
 	"context"
-	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -10,21 +9,12 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidp"
+	"github.com/gatehouse-dev/gatehouse/internal/keys"
 	"github.com/gatehouse-dev/gatehouse/internal/message"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
-
-// Keys holds the signing keys of pools; a scope is a pool's id, a use is "id" or "access".
-type Keys interface {
-	Create(tx *store.Tx, scope string, uses ...string) error
-	Delete(tx *store.Tx, scope string) error
-	// Sign returns the signed JWT with the given claims, a JSON object.
-	Sign(ctx context.Context, scope, use string, claims []byte) (string, error)
-	PublicKey(ctx context.Context, scope, kid string) (*rsa.PublicKey, error)
-	JWKS(ctx context.Context, scope string) ([]byte, error)
-}
 
 // Uses of a pool's keys.
 const (
@@ -36,7 +26,7 @@ const (
 type Options struct {
 	DB      *store.DB
 	Seal    *seal.Key
-	Keys    Keys
+	Keys    *keys.Set // a scope is a pool's id
 	Outbox  *message.Outbox
 	Account string // 12 digits
 	// Issuer makes the iss claim of a pool's tokens; nil: AWSIssuer.
@@ -50,7 +40,7 @@ type Service struct {
 	cognitoidp.Unimplemented
 	db      *store.DB
 	box     *seal.Key
-	keys    Keys
+	keys    *keys.Set
 	outbox  *message.Outbox
 	account string
 	issuer  func(region, poolID string) string

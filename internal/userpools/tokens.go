@@ -162,7 +162,7 @@ func (s *Service) verifyAccess(ctx context.Context, raw string) (*accessClaims, 
 		return nil, nil, invalid
 	}
 	key, err := s.keys.PublicKey(ctx, poolID, head.KID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && key == nil {
+	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil, cognitoidp.NotAuthorizedException("Could not verify signature for Access Token")
 	}
 	if err != nil {

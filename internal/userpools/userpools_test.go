@@ -2,10 +2,6 @@ package userpools
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -15,10 +11,12 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidp"
+	"github.com/gatehouse-dev/gatehouse/internal/keys"
 	"github.com/gatehouse-dev/gatehouse/internal/message"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
+	"github.com/gatehouse-dev/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
@@ -33,7 +31,12 @@ type fixture struct {
 	at  time.Time
 }
 
-func newFixture(t testing.TB, db *store.DB) *fixture {
+// each runs a test on every engine.
+func each(t *testing.T, test func(t *testing.T, f *fixture)) {
+	storetest.EachURL(t, func(t *testing.T, url string) { test(t, newFixture(t, url)) })
+}
+
+func newFixture(t testing.TB, url string) *fixture {
 	t.Helper()
 	box, err := seal.FromBytes(make([]byte, seal.KeySize))
 	if err != nil {
@@ -42,12 +45,15 @@ func newFixture(t testing.TB, db *store.DB) *fixture {
 	f := &fixture{t: t, at: time.Now()}
 	f.ctx = wire.WithCall(t.Context(), &wire.Call{Region: testRegion, Account: "000000000000"})
 	now := func() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.at }
+	db := storetest.OpenOptions(t, store.Options{URL: url, Now: now})
 	outbox, err := message.New(db, box, message.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { outbox.Close() })
-	f.Service = New(Options{DB: db, Seal: box, Keys: testKeys(t, db, box), Outbox: outbox, Account: "000000000000", Now: now})
+	set := keys.Open(db, box, keys.Options{Stash: -1})
+	t.Cleanup(set.Close)
+	f.Service = New(Options{DB: db, Seal: box, Keys: set, Outbox: outbox, Account: "000000000000", Now: now})
 	return f
 }
 
@@ -142,33 +148,3 @@ func claimsOf(t testing.TB, jwt string) map[string]any {
 	}
 	return m
 }
-
-// fakeKeys signs with one key for all pools.
-type fakeKeys struct{}
-
-var oneKey = sync.OnceValue(func() *rsa.PrivateKey {
-	k, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return k
-})
-
-func testKeys(t testing.TB, db *store.DB, box *seal.Key) Keys { return fakeKeys{} }
-
-func (fakeKeys) Create(*store.Tx, string, ...string) error { return nil }
-func (fakeKeys) Delete(*store.Tx, string) error            { return nil }
-func (fakeKeys) Sign(_ context.Context, _, use string, claims []byte) (string, error) {
-	head := base64.RawURLEncoding.EncodeToString([]byte(`{"kid":"` + use + `","alg":"RS256"}`))
-	text := head + "." + base64.RawURLEncoding.EncodeToString(claims)
-	sum := sha256.Sum256([]byte(text))
-	sig, err := rsa.SignPKCS1v15(nil, oneKey(), crypto.SHA256, sum[:])
-	return text + "." + base64.RawURLEncoding.EncodeToString(sig), err
-}
-func (fakeKeys) PublicKey(_ context.Context, _, kid string) (*rsa.PublicKey, error) {
-	if kid != "id" && kid != "access" {
-		return nil, store.ErrNotFound
-	}
-	return &oneKey().PublicKey, nil
-}
-func (fakeKeys) JWKS(context.Context, string) ([]byte, error) { return []byte(`{"keys":[]}`), nil }

@@ -1,7 +1,7 @@
 -- +goose Up
 -- What was sent to people, or waits to be sent.
 CREATE TABLE messages (
-    id           BYTEA  NOT NULL PRIMARY KEY, -- 6 bytes of epoch milliseconds, 10 random ones
+    id           BYTEA  NOT NULL PRIMARY KEY, -- 6 bytes of epoch milliseconds, 2 of a count within them, 8 random ones
     scope        TEXT   NOT NULL,             -- whose message it is: a user pool's id
     channel      TEXT   NOT NULL,             -- email, sms
     kind         TEXT   NOT NULL,

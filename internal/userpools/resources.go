@@ -1,0 +1,228 @@
+package userpools
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidp"
+	"github.com/gatehouse-dev/gatehouse/internal/resource"
+	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/store"
+	"github.com/gatehouse-dev/gatehouse/internal/wire"
+)
+
+// Resources returns the CloudFormation types of user pools.
+func (s *Service) Resources() []resource.Type {
+	return []resource.Type{
+		{Name: "AWS::Cognito::UserPool", Handler: poolResource{s}, Properties: []string{
+			"AccountRecoverySetting", "AdminCreateUserConfig", "AliasAttributes", "AutoVerifiedAttributes", "DeletionProtection", "DeviceConfiguration",
+			"EmailConfiguration", "EmailVerificationMessage", "EmailVerificationSubject", "IssuerConfiguration", "KeyConfiguration", "LambdaConfig",
+			"MfaConfiguration", "Policies", "Schema", "SmsAuthenticationMessage", "SmsConfiguration", "SmsVerificationMessage", "UserAttributeUpdateSettings",
+			"UserPoolAddOns", "UserPoolName", "UserPoolTags", "UserPoolTier", "UsernameAttributes", "UsernameConfiguration", "VerificationMessageTemplate"}},
+		{Name: "AWS::Cognito::UserPoolClient", Handler: clientResource{s}},
+	}
+}
+
+// bind makes a request of properties and validates it as the wire would.
+func bind(props map[string]any, in any, rename map[string]string, op string) error {
+	if err := resource.Bind(&cognitoidp.Model, 0, props, in, rename); err != nil {
+		return err
+	}
+	for i := range cognitoidp.Model.Operations {
+		if o := &cognitoidp.Model.Operations[i]; o.Name == op {
+			return shape.Validate(&cognitoidp.Model, o.Input, in)
+		}
+	}
+	return errors.New("userpools: no operation " + op)
+}
+
+// with returns a copy of props in which absent ones are set.
+func with(props map[string]any, defaults map[string]any) map[string]any {
+	out := maps.Clone(defaults)
+	maps.Copy(out, props)
+	return out
+}
+
+func gone(err error) bool {
+	var e *shape.Error
+	return errors.As(err, &e) && e.Code == "ResourceNotFoundException"
+}
+
+type poolResource struct{ s *Service }
+
+func (h poolResource) result(p *Pool) resource.Result {
+	return resource.Result{PhysicalID: p.id(), Attrs: map[string]any{
+		"Arn": *p.Config.Arn, "UserPoolId": p.id(),
+		"ProviderName": "cognito-idp." + p.Region + ".amazonaws.com/" + p.id(), "ProviderURL": h.s.issuer(p.Region, p.id())}}
+}
+
+func (h poolResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	region := wire.CallFrom(ctx).Region
+	if p, err := madeBefore(ctx, h.s.db, pools, region, r.Token); err != nil || p != nil {
+		if err != nil {
+			return resource.Result{}, err
+		}
+		return h.result(p), nil
+	}
+	in := new(cognitoidp.CreateUserPoolRequest)
+	props := with(r.Props, map[string]any{"UserPoolName": r.PhysicalName(128, false)})
+	if err := bind(props, in, map[string]string{"UserPoolName": "PoolName"}, "CreateUserPool"); err != nil {
+		return resource.Result{}, err
+	}
+	in.UserPoolTags = withTags(in.UserPoolTags, r.Tags)
+	p, err := h.s.createPool(ctx, region, in, r.Token)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	return h.result(p), nil
+}
+
+// withTags adds a stack's tags to those that the template sets itself.
+func withTags(own, stack map[string]string) map[string]string {
+	out := maps.Clone(stack)
+	if out == nil {
+		out = map[string]string{}
+	}
+	maps.Copy(out, own)
+	return out
+}
+
+// madeBefore finds what a try of the same step made before a crash; nil: nothing.
+func madeBefore[T any](ctx context.Context, db *store.DB, kind store.Kind[T], parent, token string) (v *T, err error) {
+	if token == "" {
+		return nil, nil
+	}
+	err = db.View(ctx, func(tx *store.Tx) error {
+		v, err = kind.ByName(tx, parent, token)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return v, err
+}
+
+func (h poolResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	for _, name := range []string{"AliasAttributes", "UsernameAttributes", "UsernameConfiguration"} {
+		if !resource.Equal(r.OldProps[name], r.Props[name]) {
+			return resource.Result{}, errInvalidParameter("Updates are not allowed for property - %s.", name)
+		}
+	}
+	added, err := addedAttributes(r.OldProps["Schema"], r.Props["Schema"])
+	if err != nil {
+		return resource.Result{}, err
+	}
+	in := new(cognitoidp.UpdateUserPoolRequest)
+	props := with(r.Props, map[string]any{"UserPoolId": r.PhysicalID})
+	for _, name := range []string{"AliasAttributes", "UsernameAttributes", "UsernameConfiguration", "Schema"} {
+		delete(props, name)
+	}
+	if err := bind(props, in, map[string]string{"UserPoolName": "PoolName"}, "UpdateUserPool"); err != nil {
+		return resource.Result{}, err
+	}
+	in.UserPoolTags = withTags(in.UserPoolTags, r.Tags)
+	if len(added) > 0 {
+		add := new(cognitoidp.AddCustomAttributesRequest)
+		if err := bind(map[string]any{"UserPoolId": r.PhysicalID, "CustomAttributes": added}, add, nil, "AddCustomAttributes"); err != nil {
+			return resource.Result{}, err
+		}
+		if _, err := h.s.AddCustomAttributes(ctx, add); err != nil {
+			return resource.Result{}, err
+		}
+	}
+	if err := h.s.updatePool(ctx, in); err != nil {
+		return resource.Result{}, err
+	}
+	p, err := h.s.regionPool(ctx, r.PhysicalID)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	return h.result(p), nil
+}
+
+// addedAttributes returns what the new Schema has over the old. A pool's attributes can only grow.
+func addedAttributes(before, after any) ([]any, error) {
+	list := func(v any) []any { l, _ := v.([]any); return l }
+	name := func(v any) any { m, _ := v.(map[string]any); return m["Name"] }
+	old := map[any]any{}
+	for _, a := range list(before) {
+		old[name(a)] = a
+	}
+	var added []any
+	for _, a := range list(after) {
+		was, ok := old[name(a)]
+		switch {
+		case !ok:
+			added = append(added, a)
+		case !resource.Equal(was, a):
+			return nil, errInvalidParameter("Existing schema attributes cannot be modified or deleted.")
+		}
+		delete(old, name(a))
+	}
+	if len(old) > 0 {
+		return nil, errInvalidParameter("Existing schema attributes cannot be modified or deleted.")
+	}
+	return added, nil
+}
+
+func (h poolResource) Delete(ctx context.Context, r *resource.Request) error {
+	if err := h.s.deletePool(ctx, r.PhysicalID); !gone(err) {
+		return err
+	}
+	return nil
+}
+
+type clientResource struct{ s *Service }
+
+func (h clientResource) result(c *Client) (resource.Result, error) {
+	secret, err := h.s.clientSecret(c)
+	attrs := map[string]any{"ClientId": c.id(), "Name": *c.Config.ClientName}
+	if secret != "" {
+		attrs["ClientSecret"] = secret
+	}
+	return resource.Result{PhysicalID: c.id(), Attrs: attrs}, err
+}
+
+func (h clientResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(cognitoidp.CreateUserPoolClientRequest)
+	if err := bind(with(r.Props, map[string]any{"ClientName": r.PhysicalName(128, false)}), in, nil, "CreateUserPoolClient"); err != nil {
+		return resource.Result{}, err
+	}
+	c, err := madeBefore(ctx, h.s.db, clients, in.UserPoolId, r.Token)
+	if err == nil && c == nil {
+		c, err = h.s.createClient(ctx, in, r.Token)
+	}
+	if err != nil {
+		return resource.Result{}, err
+	}
+	return h.result(c)
+}
+
+func (h clientResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(cognitoidp.UpdateUserPoolClientRequest)
+	props := with(r.Props, map[string]any{"ClientId": r.PhysicalID})
+	delete(props, "GenerateSecret") // a change of it replaces the client
+	if err := bind(props, in, nil, "UpdateUserPoolClient"); err != nil {
+		return resource.Result{}, err
+	}
+	c, err := h.s.updateClient(ctx, in)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	return h.result(c)
+}
+
+func (h clientResource) Delete(ctx context.Context, r *resource.Request) error {
+	c, err := clients.Cached(ctx, h.s.db, r.PhysicalID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = h.s.deleteClient(ctx, c.PoolID, r.PhysicalID)
+	}
+	if gone(err) {
+		return nil
+	}
+	return err
+}
