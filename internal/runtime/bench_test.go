@@ -61,7 +61,7 @@ func BenchmarkCold(b *testing.B) {
 			b.ResetTimer()
 			for i := range b.N {
 				b.StopTimer()
-				m.Retire(s.Name)
+				m.Retire(s.ARN)
 				if tt.prefork {
 					settle(m)
 				}

@@ -36,7 +36,10 @@
 // Time-outs kill the process group. Memory is watched on Linux: a process whose unshared resident
 // memory passes the function's size is killed and reported as Lambda reports it; Node.js gets a
 // heap limit besides. Memory of a function's own child processes is not counted, and the size of
-// its temporary directory is not limited, until functions run contained. Every process start goes
-// through [startProcess] in process.go, which is the place for containment. Layers, extensions,
+// its temporary directory is not limited, until functions run contained. Nor can a process of the
+// same machine be kept from the loopback port of a compiled function's Runtime API, or the children
+// of a function be made to die when the server is killed with SIGKILL; the function itself does, on
+// Linux. Every process start goes through [startProcess] in process.go, which is the place for
+// containment. Layers, extensions,
 // response streaming and SnapStart are not supported and are refused by name where they show.
 package runtime

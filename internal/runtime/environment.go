@@ -215,7 +215,7 @@ func (e *environment) start(credentials map[string]string, deadline time.Time) (
 			return nil, nil, fmt.Errorf("runtime: starting %s: %w", path, err)
 		}
 	}
-	w.tap.assign(s.logGroup(), e.stream)
+	w.tap.assign(s.Region, s.logGroup(), e.stream)
 	c := &config{
 		Runtime: s.Runtime, Handler: s.Handler, Root: s.CodeDir, Name: s.Name, Version: s.version(),
 		MemoryMB: s.memoryMB(), LogGroup: s.logGroup(), LogStream: e.stream, Cache: m.cacheDir(s), Env: env,
@@ -234,7 +234,7 @@ func (e *environment) startBinary(credentials map[string]string) (*worker, *init
 		return nil, nil, err
 	}
 	defer out.Close()
-	t.assign(s.logGroup(), e.stream)
+	t.assign(s.Region, s.logGroup(), e.stream)
 	invalid := func(text string) (*worker, *initFailure, error) {
 		return nil, &initFailure{tap: t, kind: "Runtime.InvalidEntrypoint", text: text, status: "error"}, nil
 	}

@@ -12,9 +12,9 @@ import (
 
 // LogSink takes the log lines of functions. Write gets lines in the order in which they were
 // written, without their line end, and may keep line. It is called by one goroutine at a time; a
-// slow sink delays logs, not functions.
+// slow sink delays logs, not functions. The region is the function's: groups of one name exist in each.
 type LogSink interface {
-	Write(group, stream string, t time.Time, line []byte)
+	Write(region, group, stream string, t time.Time, line []byte)
 }
 
 const (
@@ -37,10 +37,10 @@ type logQueue struct {
 }
 
 type logLine struct {
-	tap           *tap
-	group, stream string
-	t             time.Time
-	line          []byte
+	tap                   *tap
+	region, group, stream string
+	t                     time.Time
+	line                  []byte
 }
 
 func newLogQueue(sink LogSink) *logQueue {
@@ -72,7 +72,7 @@ func (q *logQueue) run() {
 		q.mu.Unlock()
 		for i := range batch {
 			l := &batch[i]
-			q.sink.Write(l.group, l.stream, l.t, l.line)
+			q.sink.Write(l.region, l.group, l.stream, l.t, l.line)
 			l.tap.backlog.Add(-int64(len(l.line)))
 			*l = logLine{}
 		}
@@ -128,11 +128,11 @@ type tap struct {
 	backlog atomic.Int64
 	ended   chan struct{} // the pipe is at its end
 
-	mu            sync.Mutex
-	group, stream string // empty while the process belongs to no function
-	partial       []byte // a line without its end yet
-	tail          []byte // what the running invocation logged, its last tailSize bytes or more
-	dropped       int
+	mu                    sync.Mutex
+	region, group, stream string // empty while the process belongs to no function
+	partial               []byte // a line without its end yet
+	tail                  []byte // what the running invocation logged, its last tailSize bytes or more
+	dropped               int
 }
 
 var readBuffers = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
@@ -267,11 +267,11 @@ func (t *tap) emit(at time.Time, line []byte) {
 		return
 	}
 	if t.dropped > 0 {
-		t.queue.put(logLine{t, t.group, t.stream, at, []byte(backlogText + strconv.Itoa(t.dropped))})
+		t.queue.put(logLine{t, t.region, t.group, t.stream, at, []byte(backlogText + strconv.Itoa(t.dropped))})
 		t.backlog.Add(int64(len(backlogText)))
 		t.dropped = 0
 	}
-	t.queue.put(logLine{t, t.group, t.stream, at, line})
+	t.queue.put(logLine{t, t.region, t.group, t.stream, at, line})
 }
 
 func last(b []byte, n int) []byte {
@@ -312,8 +312,8 @@ func (t *tap) takeTail() []byte {
 }
 
 // assign gives the log its stream: what a process prints before it belongs to a function is nobody's.
-func (t *tap) assign(group, stream string) {
+func (t *tap) assign(region, group, stream string) {
 	t.mu.Lock()
-	t.group, t.stream = group, stream
+	t.region, t.group, t.stream = region, group, stream
 	t.mu.Unlock()
 }

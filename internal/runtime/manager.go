@@ -304,13 +304,14 @@ func (m *Manager) runOn(ctx context.Context, p *pool, g grant, inv *Invocation) 
 	return r, err
 }
 
-// Retire ends the environments of all revisions of a function that exist now: idle ones at once,
-// busy ones after their event. Call it after a change, or when the function is deleted.
-func (m *Manager) Retire(name string) {
+// Retire ends the environments of all versions and revisions of the function with the unqualified ARN
+// that exist now: idle ones at once, busy ones after their event. Call it after a change, or when the
+// function is deleted.
+func (m *Manager) Retire(arn string) {
 	m.mu.Lock()
 	var ended []*environment
 	for _, p := range m.pools {
-		if p.spec.Name == name {
+		if p.key.arn == arn {
 			ended = append(ended, m.retire(p)...)
 		}
 	}

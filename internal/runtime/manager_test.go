@@ -101,14 +101,14 @@ func TestReuseAndRetire(t *testing.T) {
 		done <- c
 	}()
 	time.Sleep(60 * time.Millisecond)
-	m.Retire(s.Name)
+	m.Retire(s.ARN)
 	if e := <-done; e.Pid != c.Pid {
 		t.Errorf("busy environment: %+v", e)
 	}
 	eventually(t, "retired processes end", func() bool { return !alive(c.Pid) && !alive(d.Pid) })
 
 	m.Flush()
-	if len(logs.names) != 3 || logs.group != "/aws/lambda/hello" {
+	if len(logs.names) != 3 || logs.group != "/aws/lambda/hello" || logs.region != "us-east-1" {
 		t.Errorf("streams %v of %s, want one for each environment", logs.names, logs.group)
 	}
 	for name := range logs.names {
@@ -225,6 +225,18 @@ func TestIdle(t *testing.T) {
 	})
 	if r := invoke(t, m, s, `{}`); r.InitDuration == 0 {
 		t.Error("no new environment")
+	}
+}
+
+// TestAge: an environment that is too old gets no more events, and one takes its place.
+func TestAge(t *testing.T) {
+	m, _ := newManager(t, Options{MaxAge: time.Millisecond})
+	s := counter(t)
+	r, err := m.Invoke(t.Context(), s, event1(`{"sleep":5}`))
+	a := count(t, r, err)
+	r, err = m.Invoke(t.Context(), s, event1(`{"sleep":5}`))
+	if b := count(t, r, err); b.Pid == a.Pid {
+		t.Errorf("%+v after %+v", b, a)
 	}
 }
 
@@ -379,9 +391,9 @@ type slowLog struct {
 	block chan struct{}
 }
 
-func (l *slowLog) Write(group, stream string, t time.Time, line []byte) {
+func (l *slowLog) Write(region, group, stream string, t time.Time, line []byte) {
 	<-l.block
-	l.memLog.Write(group, stream, t, line)
+	l.memLog.Write(region, group, stream, t, line)
 }
 
 func TestInitTimeout(t *testing.T) {

@@ -227,6 +227,12 @@ func (p *pool) removeIdle(e *environment) bool {
 // give passes on an environment that has nothing to do.
 func (p *pool) give(e *environment) {
 	m := p.m
+	now := time.Now()
+	if now.Sub(e.born) > m.o.MaxAge || e.ended() {
+		go e.end()
+		p.grow()
+		return
+	}
 	if len(p.waiters) > 0 {
 		w := p.waiters[0]
 		p.waiters[0] = nil
@@ -234,8 +240,7 @@ func (p *pool) give(e *environment) {
 		w.ch <- grant{env: e}
 		return
 	}
-	now := time.Now()
-	if p.retired || m.closed || now.Sub(e.born) > m.o.MaxAge || e.ended() {
+	if p.retired || m.closed {
 		go e.end()
 		return
 	}

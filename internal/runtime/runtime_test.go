@@ -16,17 +16,19 @@ import (
 
 // memLog is a LogSink that keeps lines by stream.
 type memLog struct {
-	mu    sync.Mutex
-	lines []string
-	group string
-	names map[string]bool
+	mu     sync.Mutex
+	lines  []string
+	group  string
+	region string
+	names  map[string]bool
 }
 
-func (l *memLog) Write(group, stream string, t time.Time, line []byte) {
+func (l *memLog) Write(region, group, stream string, t time.Time, line []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.lines = append(l.lines, string(line))
 	l.group = group
+	l.region = region
 	if l.names == nil {
 		l.names = map[string]bool{}
 	}
@@ -114,33 +116,35 @@ func invoke(t testing.TB, m *Manager, s *Spec, payload string) *Result {
 	return r
 }
 
-var goBinary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "gatehouse-test-")
-	if err != nil {
-		return "", err
+// goDir holds the compiled test function, once a test has needed it.
+var goDir string
+
+var goBinary = sync.OnceValue(func() error {
+	var err error
+	if goDir, err = os.MkdirTemp("", "gatehouse-test-"); err != nil {
+		return err
 	}
-	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(dir, "bootstrap"), "./testdata/gofunc")
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(goDir, "bootstrap"), "./testdata/gofunc")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%v: %s", err, out)
+		return fmt.Errorf("%v: %s", err, out)
 	}
-	return dir, nil
+	return nil
 })
 
 func goFunction(t testing.TB) string {
 	t.Helper()
 	need(t, "go")
-	dir, err := goBinary()
-	if err != nil {
+	if err := goBinary(); err != nil {
 		t.Fatal(err)
 	}
-	return dir
+	return goDir
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := goBinary(); err == nil {
-		os.RemoveAll(dir)
+	if goDir != "" {
+		os.RemoveAll(goDir)
 	}
 	os.Exit(code)
 }
