@@ -46,7 +46,7 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return 130 // interrupted
 	}
-	p.err.printf("%s %s\n", p.err.red("error:"), err)
+	p.printError(err)
 	var use usageError
 	if errors.As(err, &use) {
 		return 2

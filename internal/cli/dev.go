@@ -50,7 +50,7 @@ old code goes on serving.`,
 			if server != nil {
 				defer closeServer(server)
 			}
-			s := &dev.Session{App: app, Stage: stage, Params: m, Deployer: &dev.Deployer{Client: c}}
+			s := &dev.Session{App: app, Stage: stage, Params: m, Live: true, Deployer: &dev.Deployer{Client: c}}
 			return p.live(ctx, s)
 		},
 	}

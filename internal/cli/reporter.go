@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/bundle"
 	"github.com/gatehouse-dev/gatehouse/internal/dev"
 )
 
@@ -84,7 +86,31 @@ func (r *reporter) Updated(function string, d time.Duration) {
 }
 
 func (r *reporter) Failed(err error) {
-	r.p.err.printf("%s %s\n%s\n", r.p.err.red("✗"), err, r.p.err.dim("  What ran before goes on running."))
+	r.p.printError(err)
+	r.p.err.printf("%s\n", r.p.err.dim("  What ran before goes on running."))
+}
+
+// printError shows an error; where it is the compiler's, with the line of source that it is about.
+func (p *program) printError(err error) {
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range list.Unwrap() {
+			p.printError(e)
+		}
+		return
+	}
+	var be *bundle.Error
+	if !errors.As(err, &be) {
+		p.err.printf("%s %s\n", p.err.red("error:"), err)
+		return
+	}
+	what, _, _ := strings.Cut(err.Error(), ": ")
+	p.err.printf("%s %s does not build\n", p.err.red("error:"), what)
+	for _, d := range be.Diagnostics {
+		p.err.printf("  %s\n", d)
+		if d.Snippet != "" {
+			p.err.printf("  %s\n", p.err.dim("  │ "+strings.TrimRight(d.Snippet, "\n")))
+		}
+	}
 }
 
 func plural(n int, noun string) string {

@@ -32,8 +32,8 @@ func (f *Function) Key() string {
 	return f.Stack.Name + "/" + hex.EncodeToString(sum[:]) + ".zip"
 }
 
-// functions lists the functions of s whose Code is a local path.
-func (s *Stack) functions(root string) ([]*Function, error) {
+// functions lists the functions of s whose Code is a local path; live is for live development.
+func (s *Stack) functions(root string, live bool) ([]*Function, error) {
 	var out []*Function
 	resources := child(s.Template, "Resources")
 	for _, id := range keys(resources) {
@@ -47,7 +47,7 @@ func (s *Stack) functions(root string) ([]*Function, error) {
 			continue // S3Bucket, ZipFile: already where it belongs
 		}
 		f := &Function{Stack: s, Logical: id, code: code, handler: child(props, "Handler")}
-		f.Source = bundle.Source{Root: root, Path: code.Value}
+		f.Source = bundle.Source{Root: root, Path: code.Value, Dev: live}
 		for _, p := range []struct {
 			name string
 			into *string

@@ -25,6 +25,7 @@ type Session struct {
 	App      *App
 	Stage    string
 	Params   map[string]string
+	Live     bool // build for development rather than for deployment
 	Deployer *Deployer
 	Report   Reporter
 
@@ -53,7 +54,7 @@ func (s *Session) Up(ctx context.Context) error {
 	}
 	var funcs []*Function
 	for _, st := range stacks {
-		fs, err := st.functions(s.App.Dir)
+		fs, err := st.functions(s.App.Dir, s.Live)
 		if err != nil {
 			return err
 		}

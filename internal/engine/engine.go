@@ -80,8 +80,8 @@ type Engine struct {
 
 	profile client.Profile
 	http    *http.Server
-	served  chan struct{} // closed when the listener is done
-	closing chan struct{} // closed first: streams end
+	served  chan struct{}                 // closed when the listener is done
+	closing chan struct{}                 // closed first: streams end
 	closers []func(context.Context) error // in the order in which they were opened
 }
 

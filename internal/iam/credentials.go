@@ -101,5 +101,6 @@ func (s *Service) Authenticate(ctx context.Context, r *http.Request, bodySHA256 
 	if err := s.verifier.Verify(r, sig, secret.Reveal(), hash, signingName); err != nil {
 		return wire.Identity{}, err
 	}
-	return wire.Identity{Principal: k.Principal, AccessKey: k.ID, Account: s.Account, Region: sig.Region}, nil
+	return wire.Identity{Principal: k.Principal, AccessKey: k.ID, Account: s.Account, Region: sig.Region,
+		Sign: s.verifier.Signer(sig, secret.Reveal())}, nil
 }
