@@ -11,6 +11,7 @@ type hostName struct {
 	region  string // "" if it names none
 	bucket  string // of a virtual-hosted S3 address
 	data    bool   // the data plane of an API, a function URL, a pool's sign-in pages
+	local   bool   // below localhost
 }
 
 // parseHost takes apart the host names of AWS's endpoints:
@@ -19,9 +20,11 @@ type hostName struct {
 //	[BUCKET.]s3[.dualstack][.REGION].amazonaws.com    [BUCKET.]s3-REGION.amazonaws.com
 //	ID.execute-api.REGION.amazonaws.com    DOMAIN.auth.REGION.amazoncognito.com    ID.lambda-url.REGION.on.aws
 //
-// and the same below "localhost", for tools that put a bucket or a service before any endpoint's name.
+// and the same below "localhost" and LocalStack's name for it, for tools that put a bucket or a service
+// before any endpoint's name.
 func parseHost(host string) hostName {
 	host = stripPort(host)
+	h := hostName{}
 	var rest string
 	switch {
 	case hasSuffix(host, ".amazonaws.com"):
@@ -31,20 +34,24 @@ func parseHost(host string) hostName {
 	case hasSuffix(host, ".api.aws"):
 		rest = host[:len(host)-len(".api.aws")]
 	case hasSuffix(host, ".localhost"):
-		rest = host[:len(host)-len(".localhost")]
+		rest, h.local = host[:len(host)-len(".localhost")], true
+	case hasSuffix(host, ".localhost.localstack.cloud"):
+		rest, h.local = host[:len(host)-len(".localhost.localstack.cloud")], true
 	case hasSuffix(host, ".amazoncognito.com"), hasSuffix(host, ".on.aws"):
-		return hostName{data: true}
+		h.data = true
+		return h
 	default:
-		return hostName{}
+		return h
 	}
 	labels := strings.Split(strings.ToLower(rest), ".")
 	for i := len(labels) - 1; i >= 0; i-- {
 		label := labels[i]
 		switch {
 		case label == "execute-api":
-			return hostName{data: true}
+			h.data = true
+			return h
 		case label == "s3", strings.HasPrefix(label, "s3-"):
-			h := hostName{service: "s3", bucket: strings.Join(labels[:i], ".")}
+			h.service, h.bucket = "s3", strings.Join(labels[:i], ".")
 			if legacy := strings.TrimPrefix(label, "s3-"); legacy != label && regionLike(legacy) {
 				h.region = legacy
 			}
@@ -58,14 +65,14 @@ func parseHost(host string) hostName {
 	}
 	switch len(labels) {
 	case 1:
-		return hostName{service: service(labels[0])}
+		h.service = service(labels[0])
 	case 2:
+		h.service, h.region = service(labels[0]), labels[1]
 		if regionLike(labels[0]) && !regionLike(labels[1]) {
-			return hostName{service: service(labels[1]), region: labels[0]}
+			h.service, h.region = service(labels[1]), labels[0]
 		}
-		return hostName{service: service(labels[0]), region: labels[1]}
 	}
-	return hostName{}
+	return h
 }
 
 func service(label string) string { return strings.TrimSuffix(label, "-fips") }

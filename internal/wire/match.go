@@ -35,7 +35,7 @@ type Target struct {
 // form, for the unsigned operations of Query services. Then method, path and query of REST services.
 // Match may read the beginning of a form's body, which stays readable.
 func (s *Server) Match(r *http.Request) (t *Target, ok bool) {
-	host := parseHost(r.Host)
+	host := s.host(r)
 	scope, scoped := ScopeOf(r)
 	if host.data || scope.Service == "execute-api" || strings.Contains(r.URL.Path, "/_user_request_") ||
 		strings.HasPrefix(r.URL.Path, "/_") && host.bucket == "" {
@@ -50,8 +50,8 @@ func (s *Server) Match(r *http.Request) (t *Target, ok bool) {
 	}
 	atRoot := r.URL.Path == "/" || r.URL.Path == ""
 	if atRoot && r.Method == http.MethodPost {
-		if target := r.Header.Get("X-Amz-Target"); target != "" {
-			return s.matchJSON(t, target)
+		if target := r.Header.Get("X-Amz-Target"); target != "" && s.matchJSON(t, target) {
+			return t, true
 		}
 	}
 	if r.URL.RawQuery != "" {
@@ -64,7 +64,7 @@ func (s *Server) Match(r *http.Request) (t *Target, ok bool) {
 	case host.service != "":
 		candidates = s.byEndpoint[host.service]
 	case atRoot:
-		return s.matchForm(t, r, s.queries)
+		return s.matchForm(t, r, s.queries, false)
 	case dated(r.URL.Path):
 		return s.matchPath(t, r, s.dated)
 	}
@@ -82,7 +82,7 @@ func (s *Server) Match(r *http.Request) (t *Target, ok bool) {
 		if !atRoot {
 			return nil, false
 		}
-		return s.matchForm(t, r, candidates)
+		return s.matchForm(t, r, candidates, true)
 	case shape.RESTXML:
 		path := r.URL.EscapedPath()
 		if host.service == m.Endpoint && host.bucket != "" {
@@ -99,18 +99,24 @@ func (s *Server) Match(r *http.Request) (t *Target, ok bool) {
 	return t, true
 }
 
-func (s *Server) matchJSON(t *Target, target string) (*Target, bool) {
-	i := strings.LastIndexByte(target, '.')
-	if i < 0 {
-		return nil, false
+func (s *Server) matchJSON(t *Target, target string) bool {
+	prefix, name, _ := strings.Cut(target, ".")
+	svc := s.byTarget[prefix]
+	if svc == nil {
+		t.Name = target
+		return false
 	}
-	t.Service = s.byTarget[target[:i]]
-	if t.Service == nil {
-		return nil, false
+	t.Service, t.Name, t.Operation = svc, name, svc.Model.Operation(name)
+	return true
+}
+
+// host says what r's Host header says. A name below localhost means a service only if there is one.
+func (s *Server) host(r *http.Request) hostName {
+	h := parseHost(r.Host)
+	if h.local && len(s.byEndpoint[h.service]) == 0 {
+		h.service, h.region, h.bucket = "", "", ""
 	}
-	t.Name = target[i+1:]
-	t.Operation = t.Service.Model.Operation(t.Name)
-	return t, true
+	return h
 }
 
 // matchPath looks among several REST services for the one that has the path: API Gateway's two APIs
@@ -149,9 +155,9 @@ func dated(path string) bool {
 }
 
 // matchForm finds the Query service and operation by Action and Version, in the URL of a GET or the
-// form of a POST. If candidates come from the scope or the host, a request with an unknown action is
-// the first's.
-func (s *Server) matchForm(t *Target, r *http.Request, candidates []*Service) (*Target, bool) {
+// form of a POST. If the service is named, by the scope or the host, a request with an unknown action
+// is the first candidate's.
+func (s *Server) matchForm(t *Target, r *http.Request, candidates []*Service, named bool) (*Target, bool) {
 	var action, version string
 	switch {
 	case t.query.Get("Action") != "" && (r.Method == http.MethodGet || r.Method == http.MethodPost):
@@ -175,7 +181,7 @@ func (s *Server) matchForm(t *Target, r *http.Request, candidates []*Service) (*
 			return t, true
 		}
 	}
-	if len(candidates) == len(s.queries) || first == nil { // nothing but the form says which service
+	if !named || first == nil {
 		return nil, false
 	}
 	t.Service = first

@@ -257,7 +257,7 @@ func (x *exchange) begin() {
 	if x.t.Operation != nil {
 		c.Operation = x.t.Operation.Name
 	}
-	if c.Region == "" {
+	if !validRegion(c.Region) {
 		c.Region = x.s.o.DefaultRegion
 	}
 	h := x.w.Header()
@@ -267,6 +267,17 @@ func (x *exchange) begin() {
 	} else {
 		h["X-Amzn-Requestid"] = []string{c.RequestID}
 	}
+}
+
+// validRegion tells whether s can be a region's name. Any can be one, but services make identifiers of
+// it, so it has no characters that mean something in them.
+func validRegion(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 32
 }
 
 // sourceIP takes the address from RemoteAddr. Headers that a client can set are no source.
@@ -310,6 +321,9 @@ func (x *exchange) serve() (out any, err error) {
 			x.call.Account = who.Account
 		}
 		if who.Region != "" {
+			if !validRegion(who.Region) {
+				return nil, &sigv4.Error{Kind: sigv4.Scope, Message: "Credential should be scoped to a valid region."}
+			}
 			x.call.Region = who.Region
 		}
 	}

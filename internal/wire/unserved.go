@@ -15,7 +15,7 @@ import (
 // Unserved tells whether r, for which [Server.Match] found nothing, is for a service of AWS's that this
 // server does not have, and which: "dynamodb", "DynamoDB_20120810.ListTables".
 func (s *Server) Unserved(r *http.Request) (service string, ok bool) {
-	host := parseHost(r.Host)
+	host := s.host(r)
 	if host.data {
 		return "", false
 	}
@@ -25,7 +25,7 @@ func (s *Server) Unserved(r *http.Request) (service string, ok bool) {
 		}
 		return "", false
 	}
-	if host.service != "" && !hasSuffix(stripPort(r.Host), ".localhost") {
+	if host.service != "" {
 		if len(s.byEndpoint[host.service]) == 0 {
 			return host.service, true
 		}

@@ -13,7 +13,8 @@ import (
 // costing more memory than a small multiple of its own size.
 const (
 	MaxParams = 20000 // parameters in a request
-	maxDepth  = 32    // dots in a parameter's name
+	maxNodes  = 60000 // different parts of their names: "a.1.b" and "a.2.b" have five
+	maxDepth  = 32    // dots in a name
 )
 
 // Params is the tree of a Query request's parameters: "Tags.member.1.Key=a" is the value of
@@ -29,7 +30,7 @@ type Params struct {
 // what exceeds the bounds, with MalformedQueryString.
 func ParseForm(forms ...string) (*Params, error) {
 	root := &Params{}
-	count := 0
+	count, nodes := 0, 0
 	for _, form := range forms {
 		for form != "" {
 			var pair string
@@ -49,8 +50,11 @@ func ParseForm(forms ...string) (*Params, error) {
 			if err != nil {
 				return nil, malformedForm("The query string is malformed.")
 			}
-			if err := root.insert(key, value); err != nil {
-				return nil, err
+			if strings.Count(key, ".") > maxDepth {
+				return nil, malformedForm("A parameter of the request is nested too deeply.")
+			}
+			if nodes += root.insert(key, value); nodes > maxNodes {
+				return nil, malformedForm("The request has too many parameters.")
 			}
 		}
 	}
@@ -59,10 +63,8 @@ func ParseForm(forms ...string) (*Params, error) {
 
 func malformedForm(msg string) error { return shape.Errorf("MalformedQueryString", 400, "%s", msg) }
 
-func (p *Params) insert(key, value string) error {
-	if strings.Count(key, ".") > maxDepth {
-		return malformedForm("A parameter of the request is nested too deeply.")
-	}
+// insert puts a parameter into the tree and returns how many nodes that took.
+func (p *Params) insert(key, value string) (made int) {
 	for more := true; more; {
 		var part string
 		part, key, more = strings.Cut(key, ".")
@@ -73,13 +75,14 @@ func (p *Params) insert(key, value string) error {
 			}
 			kid = &Params{}
 			p.kids[part] = kid
+			made++
 		}
 		p = kid
 	}
 	if !p.Set {
 		p.Value, p.Set = value, true
 	}
-	return nil
+	return made
 }
 
 // Get returns the value of a parameter at the top, "" if it is absent.
