@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/store"
@@ -310,20 +311,33 @@ func listUsers(tx *store.Tx, p *Pool, f userFilter, after *userPage, limit int) 
 	default:
 		return nil, fmt.Errorf("userpools: filter on %s", f.attribute)
 	}
-	where, args := `pool = $1 AND `+column+` = $2`, []any{p.No, value}
-	if f.prefix {
-		where = `pool = $1 AND ` + column + ` >= $2`
+	// The bound that a page goes on from stands alone, so that both engines seek to it.
+	where, args, order := `pool = $1`, []any{p.No}, column+`, sub`
+	bind := func(cond string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			cond = strings.Replace(cond, "?", fmt.Sprintf("$%d", len(args)), 1)
+		}
+		where += ` AND ` + cond
+	}
+	switch {
+	case !f.prefix:
+		order = `sub`
+		if bind(column+` = ?`, value); after != nil {
+			bind(`sub > ?`, after.Sub)
+		}
+	default:
+		if after != nil {
+			bind(`(`+column+`, sub) > (?, ?)`, after.Value, after.Sub)
+		} else {
+			bind(column+` >= ?`, value)
+		}
 		if end := prefixEnd(value); end != nil {
-			args = append(args, end)
-			where += ` AND ` + column + ` < $3`
+			bind(column+` < ?`, end)
 		}
 	}
-	if after != nil {
-		args = append(args, after.Value, after.Sub)
-		where += fmt.Sprintf(` AND (%s, sub) > ($%d, $%d)`, column, len(args)-1, len(args))
-	}
 	args = append(args, int64(limit))
-	return scanUsers(tx.Query(fmt.Sprintf(`SELECT %s FROM userpool_users WHERE %s ORDER BY %s, sub LIMIT $%d`, userColumns, where, column, len(args)), args...))
+	return scanUsers(tx.Query(fmt.Sprintf(`SELECT %s FROM userpool_users WHERE %s ORDER BY %s LIMIT $%d`, userColumns, where, order, len(args)), args...))
 }
 
 func listBySub(tx *store.Tx, p *Pool, f userFilter, after *userPage, limit int) ([]*user, error) {
@@ -331,31 +345,32 @@ func listBySub(tx *store.Tx, p *Pool, f userFilter, after *userPage, limit int) 
 	if !ok {
 		return nil, nil
 	}
-	where, args := `pool = $1 AND sub >= $2 AND sub <= $3`, []any{p.No, lo, hi}
+	from, bound := `>=`, any(lo)
 	if after != nil {
-		where, args = where+` AND sub > $4`, append(args, after.Sub)
+		from, bound = `>`, after.Sub
 	}
-	args = append(args, int64(limit))
-	return scanUsers(tx.Query(fmt.Sprintf(`SELECT %s FROM userpool_users WHERE %s ORDER BY sub LIMIT $%d`, userColumns, where, len(args)), args...))
+	return scanUsers(tx.Query(`SELECT `+userColumns+` FROM userpool_users WHERE pool = $1 AND sub `+from+` $2 AND sub <= $3 ORDER BY sub LIMIT $4`, p.No, bound, hi, int64(limit)))
 }
 
 func listByUsername(tx *store.Tx, p *Pool, f userFilter, after *userPage, limit int) ([]*user, error) {
 	value := []byte(p.foldName(f.value))
-	where, args := `n.pool = $1 AND n.kind = 0 AND n.name = $2`, []any{p.No, value}
+	from, bound, to := `=`, value, ``
+	args := []any{p.No, nil}
 	if f.prefix {
-		where = `n.pool = $1 AND n.kind = 0 AND n.name >= $2`
+		from = `>=`
 		if end := prefixEnd(value); end != nil {
-			where, args = where+` AND n.name < $3`, append(args, end)
+			to, args = ` AND n.name < $3`, append(args, end)
+		}
+		if after != nil {
+			from, bound = `>`, after.Value
 		}
 	}
-	if after != nil {
-		args = append(args, after.Value)
-		where += fmt.Sprintf(` AND n.name > $%d`, len(args))
-	}
+	args[1] = bound
 	args = append(args, int64(limit))
 	return scanUsers(tx.Query(fmt.Sprintf(`SELECT u.pool, u.sub, u.username, u.state, u.verified, u.created, u.modified, u.password_expires, u.credential,
 		u.email, u.phone_number, u.name, u.given_name, u.family_name, u.preferred_username, u.attributes
-		FROM userpool_names n JOIN userpool_users u ON u.pool = n.pool AND u.sub = n.sub WHERE %s ORDER BY n.name LIMIT $%d`, where, len(args)), args...))
+		FROM userpool_names n JOIN userpool_users u ON u.pool = n.pool AND u.sub = n.sub
+		WHERE n.pool = $1 AND n.kind = 0 AND n.name %s $2%s ORDER BY n.name LIMIT $%d`, from, to, len(args)), args...))
 }
 
 // listByState walks the states that match, one range of the index each.
