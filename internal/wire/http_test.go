@@ -27,10 +27,13 @@ func (broken) HeadObject(context.Context, *s3.HeadObjectRequest) (*s3.HeadObject
 
 // TestOverHTTP looks at what only a real connection shows.
 func TestOverHTTP(t *testing.T) {
-	var status int
-	var observed error
+	type seen struct {
+		status int
+		err    error
+	}
+	observed := make(chan seen, 10)
 	s := wire.NewServer(wire.Options{Services: []wire.Service{{Model: &s3.Model, Handler: broken{}}}, Auth: anyone{},
-		Observe: func(_ *wire.Call, code int, err error) { status, observed = code, err }})
+		Observe: func(_ *wire.Call, code int, err error) { observed <- seen{code, err} }})
 	srv := httptest.NewServer(s)
 	defer srv.Close()
 	send := func(method, path string, body io.Reader, signed bool) (*http.Response, string, error) {
@@ -59,8 +62,8 @@ func TestOverHTTP(t *testing.T) {
 	if err == nil {
 		t.Errorf("broken output taken for %q", text)
 	}
-	if status != 200 || observed == nil || observed.Error() != "disk" {
-		t.Errorf("observed %d, %v", status, observed)
+	if got := <-observed; got.status != 200 || got.err == nil || got.err.Error() != "disk" {
+		t.Errorf("observed %+v", got)
 	}
 
 	resp, text, err := send("HEAD", "/b/k", nil, true)
