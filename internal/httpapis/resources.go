@@ -1,0 +1,335 @@
+package httpapis
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	v2 "github.com/gatehouse-dev/gatehouse/internal/api/apigatewayv2"
+	"github.com/gatehouse-dev/gatehouse/internal/resource"
+	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/store"
+	"github.com/gatehouse-dev/gatehouse/internal/wire"
+)
+
+// Resources returns the CloudFormation types that the service makes. The physical id of each is its own
+// id, that of a stage its name; the API is found by the property ApiId.
+func (s *Service) Resources() []resource.Type {
+	return []resource.Type{
+		{Name: "AWS::ApiGatewayV2::Api", Handler: apiResource{s}, Properties: []string{"ApiKeySelectionExpression", "CorsConfiguration", "CredentialsArn",
+			"Description", "DisableExecuteApiEndpoint", "DisableSchemaValidation", "IpAddressType", "Name", "ProtocolType", "RouteKey",
+			"RouteSelectionExpression", "Tags", "Target", "Version"}},
+		{Name: "AWS::ApiGatewayV2::Route", Handler: routeResource{s}},
+		{Name: "AWS::ApiGatewayV2::Integration", Handler: integrationResource{s}},
+		{Name: "AWS::ApiGatewayV2::Authorizer", Handler: authorizerResource{s}},
+		{Name: "AWS::ApiGatewayV2::Stage", Handler: stageResource{s}, Properties: []string{"AccessLogSettings", "ApiId", "AutoDeploy",
+			"ClientCertificateId", "DefaultRouteSettings", "DeploymentId", "Description", "RouteSettings", "StageName", "StageVariables", "Tags"}},
+		{Name: "AWS::ApiGatewayV2::Deployment", Handler: deploymentResource{s}},
+	}
+}
+
+// bind fills in a request from properties and holds it against the model.
+func bind(request string, in any, props map[string]any) error {
+	ref := v2.Model.Ref(request)
+	if err := resource.Bind(&v2.Model, ref, props, in, nil); err != nil {
+		return err
+	}
+	return shape.Validate(&v2.Model, ref, in)
+}
+
+// with returns props with further ones.
+func with(props map[string]any, more map[string]any) map[string]any {
+	out := maps.Clone(props)
+	maps.Copy(out, more)
+	return out
+}
+
+// reset returns props where each property that an update takes away has its default, for the API's own
+// updates leave alone what they do not name.
+func reset(r *resource.Request, defaults map[string]any) map[string]any {
+	out := maps.Clone(r.Props)
+	for name, v := range defaults {
+		_, had := r.OldProps[name]
+		if _, has := r.Props[name]; had && !has {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+func without(props map[string]any, names ...string) map[string]any {
+	out := maps.Clone(props)
+	for _, n := range names {
+		delete(out, n)
+	}
+	return out
+}
+
+// gone makes a deletion of what is not there a success.
+func gone(err error) error {
+	var e *shape.Error
+	if errors.As(err, &e) && e.Code == "NotFoundException" {
+		return nil
+	}
+	return err
+}
+
+func text(props map[string]any, name string) string {
+	s, _ := props[name].(string)
+	return s
+}
+
+// tags are a resource's own and the stack's.
+func tags(r *resource.Request) (map[string]string, error) {
+	own, err := resource.Tags(r.Props["Tags"])
+	if err != nil {
+		return nil, err
+	}
+	out := maps.Clone(r.Tags)
+	if out == nil {
+		out = map[string]string{}
+	}
+	maps.Copy(out, own)
+	return out, nil
+}
+
+// retag makes the tags of an API or stage those that the properties say.
+func (s *Service) retag(ctx context.Context, path string, r *resource.Request) error {
+	want, err := tags(r)
+	if err != nil {
+		return err
+	}
+	_, err = s.tagged(ctx, "arn:aws:apigateway:"+wire.CallFrom(ctx).Region+"::/apis/"+path, func(t map[string]string) {
+		clear(t)
+		maps.Copy(t, want)
+	})
+	return err
+}
+
+type apiResource struct{ s *Service }
+
+func (h apiResource) result(ctx context.Context, id string) resource.Result {
+	return resource.Result{PhysicalID: id, Attrs: map[string]any{"ApiId": id, "ApiEndpoint": h.s.Endpoint(id),
+		"ExecuteApiArn": "arn:aws:execute-api:" + wire.CallFrom(ctx).Region + ":" + h.s.account + ":" + id}}
+}
+
+func (h apiResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(v2.CreateApiRequest)
+	err := bind("CreateApiRequest", in, r.Props)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	if in.Tags, err = tags(r); err != nil {
+		return resource.Result{}, err
+	}
+	out, err := h.s.CreateApi(ctx, in)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	return h.result(ctx, *out.ApiId), nil
+}
+
+func (h apiResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(v2.UpdateApiRequest)
+	props := reset(r, map[string]any{"Description": "", "DisableExecuteApiEndpoint": false, "IpAddressType": v2.IpAddressTypeIpv4, "Version": ""})
+	if err := bind("UpdateApiRequest", in, with(without(props, "ProtocolType", "Tags"), map[string]any{"ApiId": r.PhysicalID})); err != nil {
+		return resource.Result{}, err
+	}
+	if _, err := h.s.UpdateApi(ctx, in); err != nil {
+		return resource.Result{}, err
+	}
+	if _, ok := r.Props["CorsConfiguration"]; !ok {
+		if _, err := h.s.DeleteCorsConfiguration(ctx, &v2.DeleteCorsConfigurationRequest{ApiId: r.PhysicalID}); err != nil {
+			return resource.Result{}, err
+		}
+	}
+	return h.result(ctx, r.PhysicalID), h.s.retag(ctx, r.PhysicalID, r)
+}
+
+func (h apiResource) Delete(ctx context.Context, r *resource.Request) error {
+	_, err := h.s.DeleteApi(ctx, &v2.DeleteApiRequest{ApiId: r.PhysicalID})
+	return gone(err)
+}
+
+type routeResource struct{ s *Service }
+
+func (h routeResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(v2.CreateRouteRequest)
+	if err := bind("CreateRouteRequest", in, r.Props); err != nil {
+		return resource.Result{}, err
+	}
+	out, err := h.s.CreateRoute(ctx, in)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	return part1("RouteId", *out.RouteId), nil
+}
+
+// part1 is the result for a part of an API whose only attribute is its id.
+func part1(attr, id string) resource.Result {
+	return resource.Result{PhysicalID: id, Attrs: map[string]any{attr: id}}
+}
+
+func (h routeResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(v2.UpdateRouteRequest)
+	props := reset(r, map[string]any{"AuthorizationType": v2.AuthorizationTypeNone, "AuthorizationScopes": []any{}, "AuthorizerId": "", "OperationName": "", "Target": ""})
+	if err := bind("UpdateRouteRequest", in, with(props, map[string]any{"RouteId": r.PhysicalID})); err != nil {
+		return resource.Result{}, err
+	}
+	_, err := h.s.UpdateRoute(ctx, in)
+	return part1("RouteId", r.PhysicalID), err
+}
+
+func (h routeResource) Delete(ctx context.Context, r *resource.Request) error {
+	_, err := h.s.DeleteRoute(ctx, &v2.DeleteRouteRequest{ApiId: text(r.Props, "ApiId"), RouteId: r.PhysicalID})
+	return gone(err)
+}
+
+type integrationResource struct{ s *Service }
+
+func (h integrationResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(v2.CreateIntegrationRequest)
+	if err := bind("CreateIntegrationRequest", in, r.Props); err != nil {
+		return resource.Result{}, err
+	}
+	out, err := h.s.CreateIntegration(ctx, in)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	return part1("IntegrationId", *out.IntegrationId), nil
+}
+
+func (h integrationResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(v2.UpdateIntegrationRequest)
+	props := reset(r, map[string]any{"CredentialsArn": "", "Description": "", "TimeoutInMillis": "30000"})
+	if err := bind("UpdateIntegrationRequest", in, with(props, map[string]any{"IntegrationId": r.PhysicalID})); err != nil {
+		return resource.Result{}, err
+	}
+	_, err := h.s.UpdateIntegration(ctx, in)
+	return part1("IntegrationId", r.PhysicalID), err
+}
+
+func (h integrationResource) Delete(ctx context.Context, r *resource.Request) error {
+	_, err := h.s.DeleteIntegration(ctx, &v2.DeleteIntegrationRequest{ApiId: text(r.Props, "ApiId"), IntegrationId: r.PhysicalID})
+	return gone(err)
+}
+
+type authorizerResource struct{ s *Service }
+
+func (h authorizerResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(v2.CreateAuthorizerRequest)
+	// The API wants IdentitySource, CloudFormation does not: the service says what lacks.
+	if err := resource.Bind(&v2.Model, v2.Model.Ref("CreateAuthorizerRequest"), r.Props, in, nil); err != nil {
+		return resource.Result{}, err
+	}
+	out, err := h.s.CreateAuthorizer(ctx, in)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	return part1("AuthorizerId", *out.AuthorizerId), nil
+}
+
+func (h authorizerResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(v2.UpdateAuthorizerRequest)
+	if err := bind("UpdateAuthorizerRequest", in, with(r.Props, map[string]any{"AuthorizerId": r.PhysicalID})); err != nil {
+		return resource.Result{}, err
+	}
+	_, err := h.s.UpdateAuthorizer(ctx, in)
+	return part1("AuthorizerId", r.PhysicalID), err
+}
+
+func (h authorizerResource) Delete(ctx context.Context, r *resource.Request) error {
+	_, err := h.s.DeleteAuthorizer(ctx, &v2.DeleteAuthorizerRequest{ApiId: text(r.Props, "ApiId"), AuthorizerId: r.PhysicalID})
+	return gone(err)
+}
+
+type stageResource struct{ s *Service }
+
+func (h stageResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(v2.CreateStageRequest)
+	err := bind("CreateStageRequest", in, r.Props)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	if in.Tags, err = tags(r); err != nil {
+		return resource.Result{}, err
+	}
+	if _, err := h.s.CreateStage(ctx, in); err != nil {
+		return resource.Result{}, err
+	}
+	return resource.Result{PhysicalID: in.StageName}, nil
+}
+
+func (h stageResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	id, name := text(r.Props, "ApiId"), r.PhysicalID
+	props := reset(r, map[string]any{"AutoDeploy": false, "Description": ""})
+	if vars, _ := props["StageVariables"].(map[string]any); vars != nil || r.OldProps["StageVariables"] != nil {
+		all := map[string]any{}
+		old, _ := r.OldProps["StageVariables"].(map[string]any)
+		for k := range old {
+			all[k] = ""
+		}
+		maps.Copy(all, vars)
+		props["StageVariables"] = all
+	}
+	in := new(v2.UpdateStageRequest)
+	if err := bind("UpdateStageRequest", in, without(props, "Tags")); err != nil {
+		return resource.Result{}, err
+	}
+	// An update adds to the settings that a stage has; a template says what they are.
+	_, err := h.s.changeStage(ctx, id, name, func(tx *store.Tx, a *api, st *stage) error {
+		st.DefaultRouteSettings = &v2.RouteSettings{DetailedMetricsEnabled: shape.Ptr(false)}
+		st.RouteSettings = map[string]v2.RouteSettings{}
+		return nil
+	})
+	if err != nil {
+		return resource.Result{}, err
+	}
+	if _, err := h.s.UpdateStage(ctx, in); err != nil {
+		return resource.Result{}, err
+	}
+	if r.OldProps["AccessLogSettings"] != nil && r.Props["AccessLogSettings"] == nil {
+		if _, err := h.s.DeleteAccessLogSettings(ctx, &v2.DeleteAccessLogSettingsRequest{ApiId: id, StageName: name}); err != nil {
+			return resource.Result{}, err
+		}
+	}
+	return resource.Result{PhysicalID: name}, h.s.retag(ctx, id+"/stages/"+name, r)
+}
+
+func (h stageResource) Delete(ctx context.Context, r *resource.Request) error {
+	_, err := h.s.DeleteStage(ctx, &v2.DeleteStageRequest{ApiId: text(r.Props, "ApiId"), StageName: r.PhysicalID})
+	return gone(err)
+}
+
+type deploymentResource struct{ s *Service }
+
+func (h deploymentResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(v2.CreateDeploymentRequest)
+	if err := bind("CreateDeploymentRequest", in, r.Props); err != nil {
+		return resource.Result{}, err
+	}
+	out, err := h.s.CreateDeployment(ctx, in)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	return part1("DeploymentId", *out.DeploymentId), nil
+}
+
+func (h deploymentResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	api := text(r.Props, "ApiId")
+	in := &v2.UpdateDeploymentRequest{ApiId: api, DeploymentId: r.PhysicalID, Description: shape.Ptr(text(r.Props, "Description"))}
+	if _, err := h.s.UpdateDeployment(ctx, in); err != nil {
+		return resource.Result{}, err
+	}
+	if stage := text(r.Props, "StageName"); stage != "" && stage != text(r.OldProps, "StageName") {
+		if _, err := h.s.UpdateStage(ctx, &v2.UpdateStageRequest{ApiId: api, StageName: stage, DeploymentId: &r.PhysicalID}); err != nil {
+			return resource.Result{}, err
+		}
+	}
+	return part1("DeploymentId", r.PhysicalID), nil
+}
+
+func (h deploymentResource) Delete(ctx context.Context, r *resource.Request) error {
+	_, err := h.s.DeleteDeployment(ctx, &v2.DeleteDeploymentRequest{ApiId: text(r.Props, "ApiId"), DeploymentId: r.PhysicalID})
+	return gone(err)
+}
