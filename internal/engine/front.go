@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/gateway"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
 // ServeHTTP is the way in: every request of the one port comes through here and goes to one of the
@@ -30,6 +31,10 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if t, ok := e.control.Match(r); ok {
 		e.control.Serve(w, r, t)
+		return
+	}
+	if name, ok := wire.Unserved(r); ok {
+		wire.ServeUnserved(w, r, name)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -1,0 +1,71 @@
+package buckets
+
+import (
+	"context"
+	"errors"
+
+	"github.com/gatehouse-dev/gatehouse/internal/api/s3"
+	"github.com/gatehouse-dev/gatehouse/internal/resource"
+	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/store"
+	"github.com/gatehouse-dev/gatehouse/internal/wire"
+)
+
+// Resources returns the CloudFormation types that the service makes.
+func (s *Service) Resources() []resource.Type {
+	return []resource.Type{{Name: "AWS::S3::Bucket", Handler: bucketResource{s}, Properties: []string{"BucketName", "Tags"}}}
+}
+
+type bucketResource struct{ s *Service }
+
+func (h bucketResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	name, _ := r.Props["BucketName"].(string)
+	if name == "" {
+		name = r.PhysicalName(63, true)
+	}
+	if _, err := h.s.find(ctx, name); err == nil {
+		return resource.Result{}, s3.BucketAlreadyOwnedByYou("%s already exists", name)
+	}
+	if _, err := h.s.CreateBucket(ctx, &s3.CreateBucketRequest{Bucket: name}); err != nil {
+		return resource.Result{}, err
+	}
+	r.PhysicalID = name
+	return h.Update(ctx, r)
+}
+
+func (h bucketResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	tags, err := resource.Tags(r.Props["Tags"])
+	if err != nil {
+		return resource.Result{}, err
+	}
+	for k, v := range r.Tags {
+		if _, own := tags[k]; !own {
+			tags[k] = v
+		}
+	}
+	err = h.s.DB.Update(ctx, func(tx *store.Tx) error {
+		b, err := bucketKind.Get(tx, r.PhysicalID)
+		if err != nil {
+			return err
+		}
+		b.Tags = tags
+		return bucketKind.Put(tx, bucketKey(b.Name), b)
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		err = noBucket(r.PhysicalID)
+	}
+	name, region := r.PhysicalID, wire.CallFrom(ctx).Region
+	return resource.Result{PhysicalID: name, Attrs: map[string]any{
+		"Arn": "arn:aws:s3:::" + name, "DomainName": name + ".s3.amazonaws.com",
+		"RegionalDomainName": name + ".s3." + region + ".amazonaws.com", "DualStackDomainName": name + ".s3.dualstack." + region + ".amazonaws.com",
+	}}, err
+}
+
+func (h bucketResource) Delete(ctx context.Context, r *resource.Request) error {
+	_, err := h.s.DeleteBucket(ctx, &s3.DeleteBucketRequest{Bucket: r.PhysicalID})
+	var e *shape.Error
+	if errors.As(err, &e) && e.Code == "NoSuchBucket" {
+		return nil
+	}
+	return err
+}
