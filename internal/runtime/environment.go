@@ -362,12 +362,13 @@ func (m *Manager) event(p *pool, g grant, inv *Invocation, done <-chan struct{})
 			return p.failedInit(failed, inv), nil, nil
 		}
 		r.spent = time.Since(began)
-	} else if e.ended() {
+	} else if e.used && e.ended() {
 		return nil, nil, errGone
 	} else if !e.used {
 		r.initial = e.init
 	}
 	r.e = e
+	fresh := !e.used // its end is this invocation's: trying others would go on for ever
 	e.used = true
 	e.busy.Store(true)
 	e.w.tap.begin("START RequestId: " + inv.RequestID + " Version: " + p.spec.version())
@@ -375,6 +376,13 @@ func (m *Manager) event(p *pool, g grant, inv *Invocation, done <-chan struct{})
 	left := max(limit-r.spent, 0)
 	ev := &event{inv: inv, deadline: m.now().Add(left)}
 	if err := e.w.link.deliver(ev, r.began.Add(left)); errors.Is(err, errGone) {
+		if fresh {
+			if !e.w.proc.awaitGone(time.Second) {
+				e.w.proc.kill()
+			}
+			<-e.w.gone
+			return r.exited(), nil, nil
+		}
 		e.w.proc.kill()
 		return nil, nil, errGone
 	} // else a deadline passed, which the timer says too
@@ -435,7 +443,9 @@ func (r *running) await(done <-chan struct{}) *Result {
 }
 
 func (r *running) exited() *Result {
-	r.timer.Stop()
+	if r.timer != nil {
+		r.timer.Stop()
+	}
 	took := time.Since(r.began) + r.spent
 	const kind = "Runtime.ExitError"
 	reason := r.e.w.proc.exitReason()

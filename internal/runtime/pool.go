@@ -228,7 +228,7 @@ func (p *pool) removeIdle(e *environment) bool {
 func (p *pool) give(e *environment) {
 	m := p.m
 	now := time.Now()
-	if now.Sub(e.born) > m.o.MaxAge || e.ended() {
+	if e.used && now.Sub(e.born) > m.o.MaxAge || e.ended() {
 		go e.end()
 		p.grow()
 		return
