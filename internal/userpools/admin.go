@@ -39,7 +39,7 @@ func (s *Service) createUser(ctx context.Context, in *cognitoidp.AdminCreateUser
 		return nil, nil, err
 	}
 	s.setPassword(p, u, password)
-	err = s.db.Update(ctx, func(tx *store.Tx) error {
+	err = s.update(ctx, func(tx *store.Tx) error {
 		if shape.Val(in.ForceAliasCreation) {
 			if err := takeAliases(tx, p, u, nil); err != nil {
 				return err
@@ -91,7 +91,7 @@ func (s *Service) inviteAgain(ctx context.Context, p *Pool, in *cognitoidp.Admin
 	}
 	s.setPassword(p, u, password)
 	sealed := u.sealed
-	err = s.db.Update(ctx, func(tx *store.Tx) error {
+	err = s.update(ctx, func(tx *store.Tx) error {
 		var err error
 		if u, err = userByID(tx, p.No, u.id); errors.Is(err, store.ErrNotFound) {
 			return errUserNotFound()

@@ -2,6 +2,7 @@ package userpools
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -80,22 +81,46 @@ func (s *Service) respond(ctx context.Context, r *authRequest, challenge, sessio
 }
 
 // login reads the user who signs in and his failed attempts. user is nil for nobody where the client
-// hides that; otherwise nobody is an error.
-func (s *Service) login(ctx context.Context, r *authRequest, name string) (u *user, f failures, err error) {
-	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
-		if u, err = userByName(tx, r.pool, name); err != nil {
-			return err
-		}
-		f, err = failuresOf(tx, r.pool.No, u.id)
-		return err
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		u, err = nil, nil
-		if !r.client.hidesUsers() {
-			err = errUserNotFound()
+// hides that; otherwise nobody is an error. Whom the attempts are counted for is told by who: a
+// stranger is counted, and locked out, like anybody.
+func (s *Service) login(ctx context.Context, r *authRequest, name string) (u *user, who userID, f failures, err error) {
+	if r.client.hidesUsers() {
+		if who, err = s.stranger(r.pool, name); err != nil {
+			return nil, who, f, err
 		}
 	}
-	return u, f, err
+	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
+		u, err = userByName(tx, r.pool, name)
+		switch {
+		case errors.Is(err, store.ErrNotFound) && r.client.hidesUsers():
+			u = nil
+		case errors.Is(err, store.ErrNotFound):
+			return errUserNotFound()
+		case err != nil:
+			return err
+		default:
+			who = u.id
+		}
+		f, err = failuresOf(tx, r.pool.No, who)
+		return err
+	})
+	if err == nil && f.locked(s.now()) {
+		err = errLocked()
+	}
+	return u, who, f, err
+}
+
+// stranger makes up the sub of somebody who does not exist, always the same for the same name.
+func (s *Service) stranger(p *Pool, name string) (id userID, err error) {
+	key, err := s.decoyKey(p)
+	if err != nil {
+		return id, err
+	}
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte("sub/" + p.foldName(name)))
+	copy(id[:], m.Sum(nil))
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	return id, nil
 }
 
 // passwordAuth signs in with a password that comes in clear.
@@ -110,12 +135,9 @@ func (s *Service) passwordAuth(ctx context.Context, r *authRequest) (*authAnswer
 	if err := s.checkAuthHash(r.client, r.params, name); err != nil {
 		return nil, err
 	}
-	u, f, err := s.login(ctx, r, name)
+	u, who, _, err := s.login(ctx, r, name)
 	if err != nil {
 		return nil, err
-	}
-	if u != nil && f.locked(s.now()) {
-		return nil, errLocked()
 	}
 	salt, verifier, err := s.credential(r.pool, u, name)
 	if err != nil {
@@ -134,10 +156,8 @@ func (s *Service) passwordAuth(ctx context.Context, r *authRequest) (*authAnswer
 		}
 	}
 	if !srp.CheckPassword(r.pool.srpName(), id, password, salt, verifier) || u == nil {
-		if u != nil {
-			if err := s.noteFailure(ctx, u); err != nil {
-				return nil, err
-			}
+		if err := s.noteFailure(ctx, r.pool, who, nil); err != nil {
+			return nil, err
 		}
 		return nil, errIncorrect()
 	}
@@ -160,7 +180,7 @@ func (s *Service) passwordProven(ctx context.Context, r *authRequest, u *user, p
 		}
 		if proof != nil {
 			// The proof is spent here; the session that it opens is the next challenge.
-			if err := s.db.Update(ctx, func(tx *store.Tx) error { return s.spend(tx, r, proof) }); err != nil {
+			if err := s.update(ctx, func(tx *store.Tx) error { return s.spend(tx, r.pool, proof) }); err != nil {
 				return nil, err
 			}
 		}
@@ -177,7 +197,7 @@ func (s *Service) passwordProven(ctx context.Context, r *authRequest, u *user, p
 			}
 		}
 		if proof != nil {
-			return s.spend(tx, r, proof)
+			return s.spend(tx, r.pool, proof)
 		}
 		return nil
 	})
@@ -198,7 +218,7 @@ func (s *Service) openSession(ctx context.Context, r *authRequest, u *user, prov
 		return nil, err
 	}
 	result, err := s.sign(ctx, r.pool, id, access, func() error {
-		return s.db.Update(ctx, func(tx *store.Tx) error {
+		return s.update(ctx, func(tx *store.Tx) error {
 			now, err := userByID(tx, u.pool, u.id)
 			if errors.Is(err, store.ErrNotFound) {
 				return errIncorrect()
@@ -314,7 +334,7 @@ func (s *Service) revokeToken(ctx context.Context, in *cognitoidp.RevokeTokenReq
 	if t.Client != c.id() {
 		return cognitoidp.UnauthorizedException("The token was not issued to the client")
 	}
-	return s.db.Update(ctx, func(tx *store.Tx) error { return deleteSession(tx, t.Session) })
+	return s.update(ctx, func(tx *store.Tx) error { return deleteSession(tx, t.Session) })
 }
 
 func isJWT(s string) bool {

@@ -213,6 +213,21 @@ func TestLockedOut(t *testing.T) {
 			try("nope", wrong)
 		}
 		try(goodPassword, "")
+
+		// Being locked out tells nothing of whether there is somebody to lock out.
+		client = f.newClient(pool, cognitoidp.CreateUserPoolClientRequest{PreventUserExistenceErrors: shape.Ptr("ENABLED")})
+		for _, name := range []string{"ann", "nobody"} {
+			for i := range 7 {
+				want := wrong
+				if i >= 5 {
+					want = locked
+				}
+				_, err := f.signIn(client, name, "nope")
+				wantErr(t, err, "NotAuthorizedException: "+want)
+			}
+			_, err := f.srpBegin(client, name, srp.NewClient(poolSuffix(pool)))
+			wantErr(t, err, "NotAuthorizedException: "+locked)
+		}
 	})
 }
 

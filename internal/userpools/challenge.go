@@ -53,8 +53,8 @@ func (s *Service) checkChallenge(r *authRequest, c *challengeState) error {
 }
 
 // spend notes that a challenge was answered. An answer counts once.
-func (s *Service) spend(tx *store.Tx, r *authRequest, c *challengeState) error {
-	fresh, err := useChallenge(tx, r.pool.No, c.ID, time.UnixMilli(c.Expires))
+func (s *Service) spend(tx *store.Tx, p *Pool, c *challengeState) error {
+	fresh, err := useChallenge(tx, p.No, c.ID, time.UnixMilli(c.Expires))
 	if err == nil && !fresh {
 		err = errSessionUsed()
 	}
@@ -73,12 +73,9 @@ func (s *Service) srpAuth(ctx context.Context, r *authRequest) (*authAnswer, err
 	if err := s.checkAuthHash(r.client, r.params, name); err != nil {
 		return nil, err
 	}
-	u, f, err := s.login(ctx, r, name)
+	u, who, _, err := s.login(ctx, r, name)
 	if err != nil {
 		return nil, err
-	}
-	if u != nil && f.locked(s.now()) {
-		return nil, errLocked()
 	}
 	if u != nil && !r.client.hidesUsers() {
 		if !u.enabled {
@@ -102,9 +99,7 @@ func (s *Service) srpAuth(ctx context.Context, r *authRequest) (*authAnswer, err
 	c := s.newChallenge(r, u)
 	if u == nil {
 		c.Login = name
-		if c.Name, err = s.decoyID(r.pool, name, verifier); err != nil {
-			return nil, err
-		}
+		c.Name = r.pool.strangerName(name, who)
 	}
 	c.A, c.B, c.Secret = ch.A, ch.B, ch.Secret
 	block, err := s.sealState(c, srpContext)
@@ -122,19 +117,13 @@ func (s *Service) srpAuth(ctx context.Context, r *authRequest) (*authAnswer, err
 	}}, nil
 }
 
-// decoyID is what somebody who does not exist is told to be: the name itself, or a UUID where real
-// users would be told one.
-func (s *Service) decoyID(p *Pool, name string, verifier []byte) (string, error) {
+// strangerName is the USER_ID_FOR_SRP of somebody who does not exist: the name itself, or a sub where
+// users who exist would be told one.
+func (p *Pool) strangerName(name string, who userID) string {
 	if len(p.Config.UsernameAttributes) == 0 && !validEmail(name) && !validPhone(name) {
-		return name, nil
+		return name
 	}
-	if len(verifier) < 32 {
-		return "", errNoCredential
-	}
-	var id userID
-	copy(id[:], verifier[16:32])
-	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
-	return id.String(), nil
+	return who.String()
 }
 
 // answerSRP checks the client's proof.
@@ -168,15 +157,16 @@ func (s *Service) answerSRP(ctx context.Context, r *authRequest) (*authAnswer, e
 	if err := s.checkAuthHash(r.client, r.params, c.Name); err != nil {
 		return nil, err
 	}
-	var u *user
+	login := c.Login
 	if c.User != (userID{}) {
-		var f failures
-		if u, f, err = s.login(ctx, r, c.User.String()); err != nil {
-			return nil, err
-		}
-		if u != nil && f.locked(s.now()) {
-			return nil, errLocked()
-		}
+		login = c.User.String()
+	}
+	u, who, _, err := s.login(ctx, r, login)
+	if err != nil {
+		return nil, err
+	}
+	if u != nil && u.id != c.User {
+		return nil, errIncorrect() // somebody took the name in the meantime
 	}
 	_, verifier, err := s.credential(r.pool, u, c.Login)
 	if err != nil {
@@ -184,14 +174,8 @@ func (s *Service) answerSRP(ctx context.Context, r *authRequest) (*authAnswer, e
 	}
 	ch := &srp.Challenge{A: c.A, B: c.B, Secret: c.Secret}
 	if !ch.Check(verifier, r.pool.srpName(), c.Name, block, r.params["TIMESTAMP"], proof) || u == nil {
-		if u != nil {
-			// A challenge is good for one attempt, right or wrong.
-			if err := s.db.Update(ctx, func(tx *store.Tx) error { return s.spend(tx, r, &c) }); err != nil {
-				return nil, err
-			}
-			if err := s.noteFailure(ctx, u); err != nil {
-				return nil, err
-			}
+		if err := s.noteFailure(ctx, r.pool, who, &c); err != nil {
+			return nil, err
 		}
 		return nil, errIncorrect()
 	}
@@ -238,7 +222,7 @@ func (s *Service) answerNewPassword(ctx context.Context, r *authRequest, state s
 	if err := s.checkChallenge(r, &c); err != nil {
 		return nil, err
 	}
-	u, _, err := s.login(ctx, r, name)
+	u, _, _, err := s.login(ctx, r, name)
 	if err != nil {
 		return nil, err
 	}
@@ -282,7 +266,7 @@ func (s *Service) answerNewPassword(ctx context.Context, r *authRequest, state s
 		if now.status != forceChangePassword {
 			return errSession()
 		}
-		if err := s.spend(tx, r, &c); err != nil {
+		if err := s.spend(tx, r.pool, &c); err != nil {
 			return err
 		}
 		before := r.pool.loginNames(now)

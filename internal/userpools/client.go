@@ -310,7 +310,7 @@ func (s *Service) createClient(ctx context.Context, in *cognitoidp.CreateUserPoo
 	if err := s.configureClient(p, c, in); err != nil {
 		return nil, err
 	}
-	err = s.db.Update(ctx, func(tx *store.Tx) error {
+	err = s.update(ctx, func(tx *store.Tx) error {
 		if _, err := pools.Get(tx, p.id()); errors.Is(err, store.ErrNotFound) {
 			return errPoolNotFound(p.id())
 		} else if err != nil {
@@ -327,7 +327,7 @@ func (s *Service) updateClient(ctx context.Context, in *cognitoidp.UpdateUserPoo
 		return nil, err
 	}
 	var c *Client
-	err = s.db.Update(ctx, func(tx *store.Tx) (err error) {
+	err = s.update(ctx, func(tx *store.Tx) (err error) {
 		if c, err = clients.Get(tx, in.ClientId); errors.Is(err, store.ErrNotFound) {
 			return errClientNotFound(in.ClientId)
 		} else if err != nil {
@@ -358,7 +358,7 @@ func (s *Service) deleteClient(ctx context.Context, poolID, id string) error {
 	if _, _, err := s.poolClient(ctx, poolID, id); err != nil {
 		return err
 	}
-	return s.db.Update(ctx, func(tx *store.Tx) error {
+	return s.update(ctx, func(tx *store.Tx) error {
 		err := clients.Delete(tx, id)
 		if errors.Is(err, store.ErrNotFound) {
 			return errClientNotFound(id)

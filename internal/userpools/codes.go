@@ -135,7 +135,6 @@ func (s *Service) decoyDelivery(p *Pool, name string, order []string) *cognitoid
 // sendCode gives u a new code of the kind and puts it in the outbox. At most codesPerHour are sent
 // in an hour.
 func (s *Service) sendCode(tx *store.Tx, p *Pool, u *user, kind codeKind, to delivery) error {
-	now := tx.Now()
 	c, err := codeOf(tx, u, kind)
 	if errors.Is(err, store.ErrNotFound) {
 		c, err = &codeRow{}, nil
@@ -143,6 +142,13 @@ func (s *Service) sendCode(tx *store.Tx, p *Pool, u *user, kind codeKind, to del
 	if err != nil {
 		return err
 	}
+	return s.sendNextCode(tx, p, u, kind, to, c)
+}
+
+// sendNextCode is sendCode where it is known what code u had before; zero: none. A sign-up knows, and
+// on PostgreSQL a look at what is not there is what makes concurrent transactions collide.
+func (s *Service) sendNextCode(tx *store.Tx, p *Pool, u *user, kind codeKind, to delivery, c *codeRow) error {
+	now := tx.Now()
 	if now.Sub(c.window) >= codeWindow {
 		c.window, c.sent = now, 0
 	}
@@ -192,7 +198,7 @@ func (s *Service) spendCode(tx *store.Tx, u *user, kind codeKind, code string) (
 // withCode runs f in a transaction that spends u's code. u is read anew.
 func (s *Service) withCode(ctx context.Context, u *user, kind codeKind, code string, f func(tx *store.Tx, u *user, c *codeRow) error) error {
 	var refusal error
-	err := s.db.Update(ctx, func(tx *store.Tx) error {
+	err := s.update(ctx, func(tx *store.Tx) error {
 		refusal = nil
 		u, err := userByID(tx, u.pool, u.id)
 		if errors.Is(err, store.ErrNotFound) {
@@ -259,8 +265,10 @@ func (p *Pool) invitation(u *user, to delivery, password string) message.Message
 func (p *Pool) message(u *user, kind string, to delivery, subject, body, code string) message.Message {
 	// The name that the user knows: the sub means nothing to somebody who signs in by address.
 	name := u.username
-	if len(p.Config.UsernameAttributes) > 0 {
-		name = to.value
+	for _, a := range p.Config.UsernameAttributes {
+		if v := u.attrs[a]; v != "" && (name == u.username || a == "email") {
+			name = v
+		}
 	}
 	escape := func(s string) string { return s }
 	if to.attribute == "email" {

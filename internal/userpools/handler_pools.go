@@ -104,6 +104,14 @@ func (s *Service) AddCustomAttributes(ctx context.Context, in *cognitoidp.AddCus
 	return &cognitoidp.AddCustomAttributesResponse{}, err
 }
 
+func (s *Service) GetUserPoolMfaConfig(ctx context.Context, in *cognitoidp.GetUserPoolMfaConfigRequest) (*cognitoidp.GetUserPoolMfaConfigResponse, error) {
+	p, err := s.regionPool(ctx, in.UserPoolId)
+	if err != nil {
+		return nil, err
+	}
+	return &cognitoidp.GetUserPoolMfaConfigResponse{MfaConfiguration: p.Config.MfaConfiguration}, nil
+}
+
 // taggedPool returns the id of the pool that an ARN names.
 func (s *Service) taggedPool(arn string) string {
 	return arn[strings.LastIndexByte(arn, '/')+1:]

@@ -27,10 +27,16 @@ func (f failures) locked(now time.Time) bool {
 	return now.Before(f.last.Add(lock))
 }
 
-// noteFailure counts a wrong password. An attempt during a lockout does not count.
-func (s *Service) noteFailure(ctx context.Context, u *user) error {
-	return s.db.Update(ctx, func(tx *store.Tx) error {
-		f, err := failuresOf(tx, u.pool, u.id)
+// noteFailure counts a wrong password of who. An attempt during a lockout does not count. spent, if
+// there is one, is a challenge that the attempt was the answer to: right or wrong, it is good for one.
+func (s *Service) noteFailure(ctx context.Context, p *Pool, who userID, spent *challengeState) error {
+	return s.update(ctx, func(tx *store.Tx) error {
+		if spent != nil {
+			if err := s.spend(tx, p, spent); err != nil {
+				return err
+			}
+		}
+		f, err := failuresOf(tx, p.No, who)
 		if err != nil {
 			return err
 		}
@@ -43,6 +49,6 @@ func (s *Service) noteFailure(ctx context.Context, u *user) error {
 		}
 		f.n++
 		f.last = now
-		return putFailures(tx, u.pool, u.id, f)
+		return putFailures(tx, p.No, who, f)
 	})
 }

@@ -249,7 +249,7 @@ func (s *Service) createPool(ctx context.Context, region string, in *cognitoidp.
 		return nil, err
 	}
 	p := &Pool{Region: region, Config: cfg, Decoy: s.box.Seal([]byte(ident.Random(ident.AlphaNum, 32)), "userpools.decoy/"+id)}
-	err = s.db.Update(ctx, func(tx *store.Tx) error {
+	err = s.update(ctx, func(tx *store.Tx) error {
 		no, err := newPoolNumber(tx, id)
 		if err != nil {
 			return err
@@ -269,7 +269,7 @@ func (s *Service) changePool(ctx context.Context, id string, f func(*Pool) error
 		return nil, err
 	}
 	var p *Pool
-	err := s.db.Update(ctx, func(tx *store.Tx) (err error) {
+	err := s.update(ctx, func(tx *store.Tx) (err error) {
 		if p, err = pools.Get(tx, id); errors.Is(err, store.ErrNotFound) {
 			return errPoolNotFound(id)
 		} else if err != nil {
@@ -309,7 +309,7 @@ func (s *Service) deletePool(ctx context.Context, id string) error {
 	if _, err := s.regionPool(ctx, id); err != nil {
 		return err
 	}
-	return s.db.Update(ctx, func(tx *store.Tx) error {
+	return s.update(ctx, func(tx *store.Tx) error {
 		p, err := pools.Get(tx, id)
 		if errors.Is(err, store.ErrNotFound) {
 			return errPoolNotFound(id)

@@ -18,7 +18,7 @@ func (s *Service) changeSelf(ctx context.Context, token string, f func(tx *store
 	if err != nil {
 		return err
 	}
-	return s.db.Update(ctx, func(tx *store.Tx) error {
+	return s.update(ctx, func(tx *store.Tx) error {
 		u, err := userByID(tx, a.pool.No, a.user.id)
 		if errors.Is(err, store.ErrNotFound) {
 			return errUserNotFound()
@@ -102,7 +102,7 @@ func (s *Service) changePassword(ctx context.Context, in *cognitoidp.ChangePassw
 		return errMissingParameter("PreviousPassword")
 	}
 	if !srp.CheckPassword(a.pool.srpName(), u.username, *in.PreviousPassword, salt, verifier) {
-		if err := s.noteFailure(ctx, u); err != nil {
+		if err := s.noteFailure(ctx, a.pool, u.id, nil); err != nil {
 			return err
 		}
 		return errIncorrect()
@@ -164,7 +164,7 @@ func (s *Service) forgotPassword(ctx context.Context, in *cognitoidp.ForgotPassw
 		}
 		return nil, refusal
 	}
-	return to.details(), s.db.Update(ctx, func(tx *store.Tx) error { return s.sendCode(tx, p, u, passwordCode, to) })
+	return to.details(), s.update(ctx, func(tx *store.Tx) error { return s.sendCode(tx, p, u, passwordCode, to) })
 }
 
 // confirmForgotPassword takes the code and sets the new password.

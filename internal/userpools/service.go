@@ -159,3 +159,15 @@ func (s *Service) poolClient(ctx context.Context, poolID, id string) (*Client, *
 	}
 	return c, p, err
 }
+
+// update is the store's Update; who loses against concurrent changes again and again is told to
+// come back later.
+func (s *Service) update(ctx context.Context, f func(tx *store.Tx) error) error {
+	err := s.db.Update(ctx, f)
+	if errors.Is(err, store.ErrConflict) {
+		e := cognitoidp.TooManyRequestsException("Too many requests")
+		e.Cause = err
+		return e
+	}
+	return err
+}

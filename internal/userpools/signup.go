@@ -44,14 +44,14 @@ func (s *Service) signUp(ctx context.Context, in *cognitoidp.SignUpRequest) (*us
 	}
 	s.setPassword(p, u, *in.Password)
 	to, sends := p.signUpDelivery(u)
-	err = s.db.Update(ctx, func(tx *store.Tx) error {
+	err = s.update(ctx, func(tx *store.Tx) error {
 		if err := insertUser(tx, p, u); err != nil {
 			return err
 		}
 		if !sends {
 			return nil
 		}
-		return s.sendCode(tx, p, u, signUpCode, to)
+		return s.sendNextCode(tx, p, u, signUpCode, to, &codeRow{})
 	})
 	if taken := (*nameTaken)(nil); errors.As(err, &taken) {
 		return nil, nil, errNameTaken(taken.kind, false)
@@ -190,7 +190,7 @@ func (s *Service) resendCode(ctx context.Context, in *cognitoidp.ResendConfirmat
 	if !u.enabled {
 		return to.details(), nil
 	}
-	return to.details(), s.db.Update(ctx, func(tx *store.Tx) error { return s.sendCode(tx, p, u, signUpCode, to) })
+	return to.details(), s.update(ctx, func(tx *store.Tx) error { return s.sendCode(tx, p, u, signUpCode, to) })
 }
 
 // adminConfirm confirms a sign-up without its code. It verifies nothing.
@@ -210,7 +210,7 @@ func (s *Service) changeUser(ctx context.Context, poolID, name string, f func(tx
 	if err != nil {
 		return err
 	}
-	return s.db.Update(ctx, func(tx *store.Tx) error {
+	return s.update(ctx, func(tx *store.Tx) error {
 		u, err := userByName(tx, p, name)
 		if errors.Is(err, store.ErrNotFound) {
 			return errUserNotFound()

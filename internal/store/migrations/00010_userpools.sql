@@ -96,6 +96,7 @@ CREATE TABLE userpool_failures (
     last     BIGINT NOT NULL,
     PRIMARY KEY (pool, sub)
 );
+CREATE INDEX userpool_failures_last ON userpool_failures (last);
 
 -- +goose Down
 DROP TABLE userpool_failures;
