@@ -170,9 +170,7 @@ func (e *Engine) open(ctx context.Context) error {
 	e.onClose(e.logs.Close)
 	e.buckets = buckets.New(buckets.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 
-	if e.runtime, err = runtime.New(runtime.Options{Dir: filepath.Join(dir, "run"), Logs: e.logs, Logger: cfg.Logger, Now: cfg.Now, Prefork: true}); err != nil {
-		return err
-	}
+	e.runtime = runtime.New(runtime.Options{Dir: filepath.Join(dir, "run"), Logs: e.logs, Logger: cfg.Logger, Now: cfg.Now, Prefork: true})
 	e.onClose(e.runtime.Close)
 	e.functions = functions.New(functions.Options{DB: e.db, Runtime: e.runtime, Objects: e.buckets, CodeDir: filepath.Join(dir, "code"),
 		Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
