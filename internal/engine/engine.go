@@ -74,9 +74,11 @@ type Engine struct {
 	buckets   *buckets.Service
 	stacks    *stacks.Service
 
-	control *wire.Server
-	gateway *gateway.Gateway
-	admin   *admin.Handler
+	services []wire.Service     // the AWS APIs that are served
+	registry *resource.Registry // the resource types of stacks
+	control  *wire.Server
+	gateway  *gateway.Gateway
+	admin    *admin.Handler
 
 	profile client.Profile
 	http    *http.Server
@@ -183,29 +185,29 @@ func (e *Engine) open(ctx context.Context) error {
 	e.pools = userpools.New(userpools.Options{DB: e.db, Seal: box, Keys: e.keys, Outbox: e.outbox, Account: cfg.Account, Issuer: issuer, Logger: cfg.Logger, Now: cfg.Now})
 	e.apis = httpapis.New(httpapis.Options{DB: e.db, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 
-	registry := new(resource.Registry)
+	e.registry = new(resource.Registry)
 	for _, types := range [][]resource.Type{e.iam.Resources(), e.logs.Resources(), e.buckets.Resources(), e.functions.Resources(), e.pools.Resources(), e.apis.Resources()} {
 		for _, t := range types {
-			registry.Register(t)
+			e.registry.Register(t)
 		}
 	}
-	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: registry, Objects: e.buckets, Account: cfg.Account, Outputs: e.reachable, Logger: cfg.Logger, Now: cfg.Now})
+	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Account: cfg.Account, Outputs: e.reachable, Logger: cfg.Logger, Now: cfg.Now})
 
 	verifier := token.NewVerifier(token.Options{Local: e.localKeys, Now: cfg.Now})
 	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, Verifier: verifier, Recorder: e.recorder, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 
+	e.services = []wire.Service{
+		{Model: &cognitoidp.Model, Handler: e.pools},
+		{Model: &apigatewayv2.Model, Handler: e.apis},
+		{Model: &lambda.Model, Handler: e.functions, MaxBody: functions.MaxBody},
+		{Model: &cloudformation.Model, Handler: e.stacks},
+		{Model: &iamapi.Model, Handler: e.iam},
+		{Model: &sts.Model, Handler: e.iam.STS()},
+		{Model: &s3.Model, Handler: e.buckets},
+		{Model: &logsapi.Model, Handler: e.logs},
+	}
 	e.control = wire.NewServer(wire.Options{
-		Services: []wire.Service{
-			{Model: &cognitoidp.Model, Handler: e.pools},
-			{Model: &apigatewayv2.Model, Handler: e.apis},
-			{Model: &lambda.Model, Handler: e.functions, MaxBody: functions.MaxBody},
-			{Model: &cloudformation.Model, Handler: e.stacks},
-			{Model: &iamapi.Model, Handler: e.iam},
-			{Model: &sts.Model, Handler: e.iam.STS()},
-			{Model: &s3.Model, Handler: e.buckets},
-			{Model: &logsapi.Model, Handler: e.logs},
-		},
-		Auth: e.iam, Account: cfg.Account, DefaultRegion: cfg.Region, Logger: cfg.Logger, Now: cfg.Now,
+		Services: e.services, Auth: e.iam, Account: cfg.Account, DefaultRegion: cfg.Region, Logger: cfg.Logger, Now: cfg.Now,
 		AllowOrigin: e.origins(), Observe: e.observe,
 	})
 	e.admin = admin.New(admin.Options{Version: Version, Recorder: e.recorder, Outbox: e.outbox, Logs: e.logs, Authorize: e.authorizeAdmin, Reset: e.resetter(), Closing: e.closing, Logger: cfg.Logger})
