@@ -1,0 +1,129 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
+)
+
+// logFormat is an access log's format, taken apart: text and variables in turn.
+type logFormat struct {
+	region, group, stream string
+	text                  []string // text[i] goes before variables[i]; one more than these
+	variables             []string // "requestId" for $context.requestId
+}
+
+// compileLog takes a stage's format apart.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
+func compileLog(s *httpapis.Snapshot) *logFormat {
+	sum := sha256.Sum256([]byte(s.APIID + "/" + s.Stage))
+	f := &logFormat{region: s.Region, group: s.AccessLog.LogGroup, stream: hex.EncodeToString(sum[:16])}
+	const prefix = "$context."
+	text, rest, found := strings.Cut(s.AccessLog.Format, prefix)
+	for ; found; text, rest, found = strings.Cut(rest, prefix) {
+		end := 0
+		for end < len(rest) && (rest[end] == '.' || rest[end] == '-' || rest[end] == '_' || rest[end] >= '0' && rest[end] <= '9' ||
+			rest[end] >= 'A' && rest[end] <= 'Z' || rest[end] >= 'a' && rest[end] <= 'z') {
+			end++
+		}
+		name := strings.TrimRight(rest[:end], ".-")
+		f.text, f.variables = append(f.text, text), append(f.variables, name)
+		rest = rest[len(name):]
+	}
+	f.text = append(f.text, strings.TrimRight(text, "\n"))
+	return f
+}
+
+// logAccess writes the request's line.
+func (x *exchange) logAccess(took time.Duration) {
+	if x.g.AccessLog == nil {
+		return
+	}
+	f := x.plan.log
+	b := make([]byte, 0, 512)
+	for i, name := range f.variables {
+		b = append(b, f.text[i]...)
+		b = x.appendVariable(b, name, took)
+	}
+	b = append(b, f.text[len(f.variables)]...)
+	x.g.AccessLog.Write(f.region, f.group, f.stream, x.start, b)
+}
+
+// appendVariable appends the value of a context variable, "-" if it has none. What clients have chosen is
+// escaped as in JSON, whose strings the variables mostly stand in.
+func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []byte {
+	number := func(n int64) []byte { return strconv.AppendInt(b, n, 10) }
+	value := ""
+	switch name {
+	case "accountId":
+		value = x.snap.Account
+	case "apiId":
+		value = x.t.APIID
+	case "stage":
+		value = x.snap.Stage
+	case "requestId", "extendedRequestId":
+		value = x.id
+	case "httpMethod":
+		value = x.r.Method
+	case "path":
+		value = x.full
+	case "protocol":
+		value = x.r.Proto
+	case "domainName":
+		if x.t.Host != "" {
+			value = x.t.Host
+		} else {
+			value = x.t.APIID + ".execute-api." + x.snap.Region + ".amazonaws.com"
+		}
+	case "domainPrefix":
+		value = x.t.APIID
+	case "routeKey":
+		if x.route != nil {
+			value = x.route.Key
+		}
+	case "status":
+		return number(int64(x.status))
+	case "responseLength":
+		return number(x.size)
+	case "responseLatency":
+		return number(took.Milliseconds())
+	case "requestTime":
+		return appendTime(b, x.start)
+	case "requestTimeEpoch":
+		return number(x.start.UnixMilli())
+	case "identity.sourceIp":
+		value = x.source
+	case "identity.userAgent":
+		value = x.r.Header.Get("User-Agent")
+	case "integration.status", "integrationStatus", "integration.integrationStatus":
+		if x.integrationStatus != 0 {
+			return number(int64(x.integrationStatus))
+		}
+	case "integration.latency", "integrationLatency":
+		if x.integrationStatus != 0 {
+			return number(x.integrationMillis)
+		}
+	case "integration.error", "integrationErrorMessage":
+		value = x.integrationError
+	case "authorizer.error":
+		value = x.authorizerError
+	default:
+		for _, prefix := range []string{"authorizer.claims.", "authorizer.jwt.claims."} {
+			if claim, ok := strings.CutPrefix(name, prefix); ok && x.claims != nil {
+				if v, ok := x.claims.Claims[claim]; ok {
+					value = claimText(v)
+				}
+			}
+		}
+	}
+	if value == "" {
+		return append(b, '-')
+	}
+	at := len(b)
+	b = appendString(b, value)
+	return append(b[:at], b[at+1:len(b)-1]...) // without the quotes
+}

@@ -1,0 +1,338 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
+)
+
+// upstream is where an HTTP integration leads.
+type upstream struct {
+	scheme, host string
+	method       string // "" is the request's own
+	path         []piece
+	query        string
+	whole        bool // the request's path is appended: the route is $default
+}
+
+// piece is a part of a path: text, encoded, or the value of a path variable.
+type piece struct{ text, variable string }
+
+func compileUpstream(r *httpapis.Route) *upstream {
+	scheme, rest, _ := strings.Cut(r.Integration.URI, "://")
+	host, path := rest, ""
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		host, path = rest[:i], rest[i:]
+	}
+	u := &upstream{scheme: strings.ToLower(scheme), host: host, whole: r.Method == ""}
+	if r.Integration.Method != "ANY" {
+		u.method = r.Integration.Method
+	}
+	path, u.query, _ = strings.Cut(path, "?")
+	if u.whole {
+		path = strings.TrimSuffix(path, "/")
+	}
+	for path != "" {
+		text, after, found := strings.Cut(path, "{")
+		if text != "" {
+			u.path = append(u.path, piece{text: text})
+		}
+		if !found {
+			break
+		}
+		name, rest, _ := strings.Cut(after, "}")
+		u.path = append(u.path, piece{variable: strings.TrimSuffix(name, "+")})
+		path = rest
+	}
+	return u
+}
+
+var errDots = errors.New("the path has dot segments, which could lead out of the path that the integration names")
+
+// target makes the URL for a request.
+func (u *upstream) target(r *httpapis.Route, path, query string) (*url.URL, error) {
+	var b strings.Builder
+	for _, p := range u.path {
+		if p.variable == "" {
+			b.WriteString(p.text)
+			continue
+		}
+		r.PathParameters(path, func(name, value string) {
+			if name == p.variable {
+				escapePath(&b, value)
+			}
+		})
+	}
+	if u.whole {
+		escapePath(&b, path)
+	}
+	raw := b.String()
+	if raw == "" || raw[0] != '/' {
+		raw = "/" + raw
+	}
+	if dotted(raw) {
+		return nil, errDots
+	}
+	switch {
+	case u.query == "":
+	case query == "":
+		query = u.query
+	default:
+		query = u.query + "&" + query
+	}
+	out := &url.URL{Scheme: u.scheme, Host: u.host, Path: raw, RawQuery: query}
+	if strings.IndexByte(raw, '%') >= 0 {
+		var err error
+		if out.Path, err = url.PathUnescape(raw); err != nil {
+			return nil, errors.New("the integration's URI is not well percent-encoded")
+		}
+		out.RawPath = raw
+	}
+	return out, nil
+}
+
+// dotted tells whether a path has a segment that is "." or "..".
+func dotted(path string) bool {
+	for {
+		i := strings.Index(path, "/.")
+		if i < 0 {
+			return false
+		}
+		path = path[i+2:]
+		rest := strings.TrimPrefix(path, ".")
+		if rest == "" || rest[0] == '/' {
+			return true
+		}
+	}
+}
+
+// escapePath writes a decoded path so that each byte that may not stand in one is encoded.
+func escapePath(b *strings.Builder, s string) {
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("/-._~!$&'()*+,;=:@", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			b.WriteByte('%')
+			b.WriteByte("0123456789ABCDEF"[c>>4])
+			b.WriteByte("0123456789ABCDEF"[c&15])
+		}
+	}
+}
+
+// newTransport makes the client of HTTP integrations. It gives up idle connections before common servers
+// do (Node: 5 s), so that none is closed under a request that cannot be sent again.
+func newTransport() http.RoundTripper {
+	return &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConns:          1024,
+		MaxIdleConnsPerHost:   256,
+		IdleConnTimeout:       4 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		DisableCompression:    true, // bodies pass as they are
+		ForceAttemptHTTP2:     true,
+		WriteBufferSize:       16 << 10,
+		ReadBufferSize:        16 << 10,
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+// proxy answers with what the route's HTTP backend says.
+func (x *exchange) proxy() {
+	u, in := x.route.upstream, x.route.Integration
+	target, err := u.target(x.route.Route, x.path, x.r.URL.RawQuery)
+	if err != nil {
+		x.trace.Fail("integration", err.Error(), x.path, "a path without dot segments")
+		x.fail(http.StatusBadRequest, "Bad Request")
+		return
+	}
+	if x.r.ContentLength > maxBody {
+		x.tooLarge()
+		return
+	}
+	ctx, cancel := context.WithTimeout(x.r.Context(), in.Timeout)
+	defer cancel()
+	req := (&http.Request{Method: x.r.Method, URL: target, Host: u.host, Header: x.upstreamHeader(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		ContentLength: x.r.ContentLength}).WithContext(ctx)
+	if u.method != "" {
+		req.Method = u.method
+	}
+	var limited *limitedBody
+	if x.r.Body != nil && x.r.Body != http.NoBody && x.r.ContentLength != 0 {
+		req.Body = x.r.Body
+		if x.r.ContentLength < 0 {
+			limited = &limitedBody{ReadCloser: x.r.Body, left: maxBody}
+			req.Body = limited
+		}
+	}
+	began := x.g.Now()
+	res, err := x.g.transport.RoundTrip(req)
+	x.integrationMillis = x.g.Now().Sub(began).Milliseconds()
+	if err != nil {
+		x.integrationError = err.Error()
+		switch {
+		case limited != nil && limited.over():
+			x.tooLarge()
+		case x.r.Context().Err() != nil:
+			x.trace.Fail("integration", "the client went away", "", "")
+			x.status = 499
+		default:
+			want := "an answer within " + in.Timeout.String()
+			x.trace.Fail("integration", "the backend cannot be reached or did not answer: "+u.scheme+"://"+u.host, err.Error(), want)
+			x.fail(http.StatusServiceUnavailable, "Service Unavailable")
+		}
+		return
+	}
+	defer res.Body.Close()
+	x.integrationStatus = res.StatusCode
+	x.trace.Pass("integration", in.URI)
+	x.copyAnswer(res)
+}
+
+// copyAnswer passes an answer on.
+func (x *exchange) copyAnswer(res *http.Response) {
+	h := x.w.Header()
+	own := x.plan.cors != nil
+	named := res.Header["Connection"] // names further headers of the connection
+	for name, v := range res.Header {
+		if hopByHop(name) || name == "Apigw-Requestid" || own && corsHeader(name) || named != nil && listed(named, name) {
+			continue
+		}
+		h[name] = v
+	}
+	if h["Content-Type"] == nil {
+		h["Content-Type"] = nil // no guess at a type that the backend did not name
+	}
+	x.cors(h)
+	x.status = res.StatusCode
+	x.w.WriteHeader(res.StatusCode)
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	var flush func() error
+	if res.ContentLength < 0 { // of unknown length: the client gets it as it comes
+		flush = http.NewResponseController(x.w).Flush
+	}
+	for {
+		n, err := res.Body.Read(*buf)
+		if n > 0 {
+			x.size += int64(n)
+			if _, werr := x.w.Write((*buf)[:n]); werr != nil {
+				return
+			}
+			if flush != nil {
+				_ = flush()
+			}
+		}
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			x.trace.Fail("integration", "the backend's answer broke off", err.Error(), "")
+			x.abort = true // half an answer must not look like a whole one
+			return
+		}
+	}
+}
+
+var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 16<<10); return &b }}
+
+// listed tells whether a header is named in Connection.
+func listed(connection []string, name string) bool {
+	for _, v := range connection {
+		for token := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(token), name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// upstreamHeader returns the headers for the backend: the request's, with X-Forwarded-* made into
+// Forwarded (RFC 7239), and Via, as API Gateway does.
+func (x *exchange) upstreamHeader() http.Header {
+	in := x.r.Header
+	out := make(http.Header, len(in)+3)
+	named := in["Connection"]
+	for name, v := range in {
+		if hopByHop(name) || strings.HasPrefix(name, "X-Forwarded-") || name == "Forwarded" || name == "Via" || name == "Expect" ||
+			named != nil && listed(named, name) {
+			continue
+		}
+		out[name] = v
+	}
+	var b strings.Builder
+	for _, v := range in["Forwarded"] {
+		b.WriteString(v)
+		b.WriteString(", ")
+	}
+	for _, v := range in["X-Forwarded-For"] {
+		for addr := range strings.SplitSeq(v, ",") {
+			if addr = strings.TrimSpace(addr); addr != "" && !strings.ContainsAny(addr, "\";, \t\\") {
+				writeNode(&b, "for=", addr)
+				b.WriteString(", ")
+			}
+		}
+	}
+	if local, ok := x.r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		writeNode(&b, "by=", host(local.String()))
+		b.WriteByte(';')
+	}
+	writeNode(&b, "for=", x.source)
+	b.WriteString(";host=")
+	b.WriteString(x.r.Host)
+	b.WriteString(";proto=")
+	b.WriteString(x.scheme())
+	out["Forwarded"] = []string{b.String()}
+	out["Via"] = append(append([]string(nil), in["Via"]...), "HTTP/1.1 AmazonAPIGateway")
+	if v := in["X-Amzn-Trace-Id"]; len(v) == 0 {
+		out["X-Amzn-Trace-Id"] = []string{x.traceID()}
+	}
+	if in["User-Agent"] == nil {
+		out["User-Agent"] = nil // none of Go's own
+	}
+	return out
+}
+
+// writeNode writes a node name; that of an IPv6 address is quoted.
+func writeNode(b *strings.Builder, name, addr string) {
+	b.WriteString(name)
+	if strings.IndexByte(addr, ':') >= 0 {
+		b.WriteString(`"[` + strings.Trim(addr, "[]") + `]"`)
+		return
+	}
+	b.WriteString(addr)
+}
+
+// limitedBody ends with an error once more than left bytes were read.
+type limitedBody struct {
+	io.ReadCloser
+	mu   sync.Mutex
+	left int64
+}
+
+var errTooLarge = errors.New("the body is larger than 10 MB")
+
+func (l *limitedBody) Read(p []byte) (int, error) {
+	n, err := l.ReadCloser.Read(p)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left -= int64(n); l.left < 0 {
+		return 0, errTooLarge
+	}
+	return n, err
+}
+
+func (l *limitedBody) over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left < 0
+}
