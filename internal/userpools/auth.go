@@ -37,11 +37,11 @@ type authAnswer struct {
 func (s *Service) initiateAuth(ctx context.Context, r *authRequest, flow string) (*authAnswer, error) {
 	switch flow {
 	case "USER_PASSWORD_AUTH":
+		if r.admin {
+			return nil, errInvalidParameter("Initiate Auth method not supported.")
+		}
 		if !r.client.allows(flow) {
 			return nil, errInvalidParameter("USER_PASSWORD_AUTH flow not enabled for this client")
-		}
-		if r.admin {
-			return nil, errInvalidParameter("USER_PASSWORD_AUTH flow is not supported by AdminInitiateAuth; use ADMIN_USER_PASSWORD_AUTH.")
 		}
 		return s.passwordAuth(ctx, r)
 	case "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH":
@@ -80,13 +80,21 @@ func (s *Service) respond(ctx context.Context, r *authRequest, challenge, sessio
 	return nil, errUnsupported("The challenge " + challenge)
 }
 
-// login reads the user who signs in and his failed attempts. user is nil for nobody where the client
+// maxLogin bounds what is taken for a name to sign in with, in bytes. Usernames have up to 128
+// characters, addresses 254 bytes; only a preferred username could be longer.
+const maxLogin = 2048
+
+// login reads the user who signs in, unless he is locked out. user is nil for nobody where the client
 // hides that; otherwise nobody is an error. Whom the attempts are counted for is told by who: a
 // stranger is counted, and locked out, like anybody.
-func (s *Service) login(ctx context.Context, r *authRequest, name string) (u *user, who userID, f failures, err error) {
+func (s *Service) login(ctx context.Context, r *authRequest, name string) (u *user, who userID, err error) {
+	if len(name) > maxLogin {
+		name = name[:maxLogin] // longer than any name; nobody's
+	}
+	var f failures
 	if r.client.hidesUsers() {
 		if who, err = s.stranger(r.pool, name); err != nil {
-			return nil, who, f, err
+			return nil, who, err
 		}
 	}
 	err = s.db.View(ctx, func(tx *store.Tx) (err error) {
@@ -107,7 +115,7 @@ func (s *Service) login(ctx context.Context, r *authRequest, name string) (u *us
 	if err == nil && f.locked(s.now()) {
 		err = errLocked()
 	}
-	return u, who, f, err
+	return u, who, err
 }
 
 // stranger makes up the sub of somebody who does not exist, always the same for the same name.
@@ -135,7 +143,7 @@ func (s *Service) passwordAuth(ctx context.Context, r *authRequest) (*authAnswer
 	if err := s.checkAuthHash(r.client, r.params, name); err != nil {
 		return nil, err
 	}
-	u, who, _, err := s.login(ctx, r, name)
+	u, who, err := s.login(ctx, r, name)
 	if err != nil {
 		return nil, err
 	}
@@ -178,29 +186,44 @@ func (s *Service) passwordProven(ctx context.Context, r *authRequest, u *user, p
 		if !s.now().Before(u.expires) {
 			return nil, cognitoidp.NotAuthorizedException("Temporary password has expired and must be reset by an administrator.")
 		}
+		check := s.db.View
 		if proof != nil {
-			// The proof is spent here; the session that it opens is the next challenge.
-			if err := s.update(ctx, func(tx *store.Tx) error { return s.spend(tx, r.pool, proof) }); err != nil {
-				return nil, err
+			check = s.update // the proof is spent here; what it leads to is the next challenge
+		}
+		err := check(ctx, func(tx *store.Tx) error {
+			if _, err := passLock(tx, u); err != nil || proof == nil {
+				return err
 			}
+			return s.spend(tx, r.pool, proof)
+		})
+		if err != nil {
+			return nil, err
 		}
 		return s.askNewPassword(r, u)
 	}
 	return s.openSession(ctx, r, u, u.sealed, func(tx *store.Tx, _ *user) error {
-		if f, err := failuresOf(tx, u.pool, u.id); err != nil {
+		failed, err := passLock(tx, u)
+		if err == nil && failed {
+			err = clearFailures(tx, u.pool, u.id)
+		}
+		if err != nil {
 			return err
-		} else if f.locked(tx.Now()) {
-			return errLocked() // guesses made at the same time as this one
-		} else if f.n > 0 {
-			if err := clearFailures(tx, u.pool, u.id); err != nil {
-				return err
-			}
 		}
 		if proof != nil {
 			return s.spend(tx, r.pool, proof)
 		}
 		return nil
 	})
+}
+
+// passLock refuses a right password that was guessed while wrong guesses, made at the same time, have
+// locked the user out. failed tells of failures that are to be forgotten.
+func passLock(tx *store.Tx, u *user) (failed bool, err error) {
+	f, err := failuresOf(tx, u.pool, u.id)
+	if err == nil && f.locked(tx.Now()) {
+		err = errLocked()
+	}
+	return f.n > 0, err
 }
 
 // openSession begins a session of u and returns its tokens. proven is the credential that was

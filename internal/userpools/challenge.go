@@ -73,7 +73,7 @@ func (s *Service) srpAuth(ctx context.Context, r *authRequest) (*authAnswer, err
 	if err := s.checkAuthHash(r.client, r.params, name); err != nil {
 		return nil, err
 	}
-	u, who, _, err := s.login(ctx, r, name)
+	u, who, err := s.login(ctx, r, name)
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +98,8 @@ func (s *Service) srpAuth(ctx context.Context, r *authRequest) (*authAnswer, err
 	}
 	c := s.newChallenge(r, u)
 	if u == nil {
-		c.Login = name
-		c.Name = r.pool.strangerName(name, who)
+		c.Login = name[:min(len(name), maxLogin)]
+		c.Name = r.pool.strangerName(c.Login, who)
 	}
 	c.A, c.B, c.Secret = ch.A, ch.B, ch.Secret
 	block, err := s.sealState(c, srpContext)
@@ -161,7 +161,7 @@ func (s *Service) answerSRP(ctx context.Context, r *authRequest) (*authAnswer, e
 	if c.User != (userID{}) {
 		login = c.User.String()
 	}
-	u, who, _, err := s.login(ctx, r, login)
+	u, who, err := s.login(ctx, r, login)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ func (s *Service) answerNewPassword(ctx context.Context, r *authRequest, state s
 	if err := s.checkChallenge(r, &c); err != nil {
 		return nil, err
 	}
-	u, _, _, err := s.login(ctx, r, name)
+	u, _, err := s.login(ctx, r, name)
 	if err != nil {
 		return nil, err
 	}
@@ -274,6 +274,9 @@ func (s *Service) answerNewPassword(ctx context.Context, r *authRequest, state s
 			return err
 		}
 		now.sealed = u.sealed
+		if err := clearFailures(tx, now.pool, now.id); err != nil {
+			return err
+		}
 		return s.saveNamed(tx, r.pool, now, before, false)
 	})
 }
