@@ -1,0 +1,226 @@
+package functions
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"maps"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/api/lambda"
+	"github.com/gatehouse-dev/gatehouse/internal/resource"
+	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/store"
+	"github.com/gatehouse-dev/gatehouse/internal/wire"
+)
+
+// Resources returns the CloudFormation types that the service makes.
+func (s *Service) Resources() []resource.Type {
+	return []resource.Type{
+		{
+			Name: "AWS::Lambda::Function", Handler: functionResource{s},
+			Properties: []string{"Architectures", "Code", "DeadLetterConfig", "Description", "Environment", "EphemeralStorage", "FileSystemConfigs", "FunctionName",
+				"Handler", "ImageConfig", "KmsKeyArn", "Layers", "LoggingConfig", "MemorySize", "PackageType", "ReservedConcurrentExecutions", "Role", "Runtime",
+				"SnapStart", "Tags", "Timeout", "TracingConfig", "VpcConfig"},
+		},
+		{Name: "AWS::Lambda::Permission", Handler: permissionResource{s}},
+	}
+}
+
+type functionResource struct{ s *Service }
+
+// desired is what a resource's properties ask for.
+type desired struct {
+	draft
+	props  map[string]any // of Code
+	source source
+}
+
+// read takes the properties of a function apart, and refuses what the API would.
+func (h functionResource) read(ctx context.Context, r *resource.Request) (*desired, error) {
+	in := new(lambda.CreateFunctionRequest)
+	if err := resource.Bind(&lambda.Model, 0, r.Props, in, map[string]string{"Code": "", "ReservedConcurrentExecutions": "", "KmsKeyArn": "KMSKeyArn"}); err != nil {
+		return nil, err
+	}
+	switch {
+	case r.PhysicalID != "":
+		in.FunctionName = r.PhysicalID
+	case in.FunctionName == "":
+		in.FunctionName = r.PhysicalName(64, false)
+	}
+	in.Code, in.Absent = &lambda.FunctionCode{}, 0
+	if err := shape.Validate(&lambda.Model, lambda.Model.Ref("CreateFunctionRequest"), in); err != nil {
+		return nil, err
+	}
+	n, err := h.s.named(wire.CallFrom(ctx), in.FunctionName, nil)
+	if err != nil {
+		return nil, err
+	}
+	d := &desired{draft: draft{name: n.plain(), tags: map[string]string{}}}
+	maps.Copy(d.tags, r.Tags)
+	maps.Copy(d.tags, in.Tags)
+	if err := checkTags(d.tags); err != nil {
+		return nil, err
+	}
+	if d.config, err = h.s.configOf(in); err != nil {
+		return nil, err
+	}
+	if v, ok := r.Props["ReservedConcurrentExecutions"]; ok {
+		put := new(lambda.PutFunctionConcurrencyRequest)
+		if err := resource.Bind(&lambda.Model, 0, map[string]any{"ReservedConcurrentExecutions": v, "FunctionName": in.FunctionName}, put, nil); err != nil {
+			return nil, err
+		}
+		put.Absent = 0
+		if err := shape.Validate(&lambda.Model, lambda.Model.Ref("PutFunctionConcurrencyRequest"), put); err != nil {
+			return nil, err
+		}
+		d.reserved = &put.ReservedConcurrentExecutions
+	}
+	d.props, _ = r.Props["Code"].(map[string]any)
+	code := new(lambda.FunctionCode)
+	if err := resource.Bind(&lambda.Model, 0, d.props, code, map[string]string{"ZipFile": ""}); err != nil {
+		return nil, err
+	}
+	if text, ok := d.props["ZipFile"].(string); ok {
+		if code.ZipFile, err = inline(d.config.Runtime, text); err != nil {
+			return nil, err
+		}
+	}
+	d.source, err = sourceOf(code.ZipFile, code.S3Bucket, code.S3Key, code.S3ObjectVersion, code.ImageUri, code.S3ObjectStorageMode, code.SourceKMSKeyArn)
+	return d, err
+}
+
+// maxInline is the size of source code in a template, in bytes.
+const maxInline = 4 << 20
+
+// inline packs source code that stands in a template: the file index with the runtime's extension.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-code.html
+func inline(runtime, text string) ([]byte, error) {
+	file := ""
+	switch {
+	case strings.HasPrefix(runtime, "nodejs"):
+		file = "index.js"
+	case strings.HasPrefix(runtime, "python"):
+		file = "index.py"
+	default:
+		return nil, invalid("ZipFile can only be used when Runtime is set to either of nodejs or python.")
+	}
+	if len(text) > maxInline {
+		return nil, invalid("ZipFile must be smaller than %d bytes.", maxInline)
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.CreateHeader(&zip.FileHeader{Name: file, Method: zip.Deflate})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write([]byte(text)); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), z.Close()
+}
+
+func (h functionResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	d, err := h.read(ctx, r)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	if f, err := h.s.get(ctx, d.name); err == nil {
+		if !made(f, r) {
+			return resource.Result{}, exists(d.name)
+		}
+		return h.apply(ctx, d, true) // the step is run again after a crash
+	}
+	if d.code, err = h.s.fetch(ctx, d.source); err != nil {
+		return resource.Result{}, err
+	}
+	if _, _, err := h.s.create(ctx, &d.draft); err != nil {
+		return resource.Result{}, err
+	}
+	return result(d.name), nil
+}
+
+// made tells whether a function was made by a request for the same resource of the same stack.
+func made(f *function, r *resource.Request) bool {
+	const stack, logical = "aws:cloudformation:stack-id", "aws:cloudformation:logical-id"
+	return r.Tags[stack] != "" && f.Tags[stack] == r.Tags[stack] && f.Tags[logical] == r.Tags[logical]
+}
+
+func result(n name) resource.Result {
+	return resource.Result{PhysicalID: n.function, Attrs: map[string]any{"Arn": n.arn()}}
+}
+
+func (h functionResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	d, err := h.read(ctx, r)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	old, _ := r.OldProps["Code"].(map[string]any)
+	return h.apply(ctx, d, d.source.zip != nil || !resource.Equal(old, d.props))
+}
+
+// apply brings a function that exists to what the properties ask for, in one step.
+func (h functionResource) apply(ctx context.Context, d *desired, code bool) (resource.Result, error) {
+	if _, err := h.s.get(ctx, d.name); err != nil {
+		return resource.Result{}, err
+	}
+	if code {
+		var err error
+		if d.code, err = h.s.fetch(ctx, d.source); err != nil {
+			return resource.Result{}, err
+		}
+	}
+	_, _, err := h.s.modify(ctx, d.name, d.code, false, func(tx *store.Tx, f *function) error {
+		f.Latest.config, f.Tags, f.Reserved = d.config, d.tags, nil
+		if d.reserved != nil {
+			return h.s.reserve(tx, f, *d.reserved)
+		}
+		return nil
+	})
+	return result(d.name), err
+}
+
+func (h functionResource) Delete(ctx context.Context, r *resource.Request) error {
+	_, err := h.s.DeleteFunction(ctx, &lambda.DeleteFunctionRequest{FunctionName: r.PhysicalID})
+	if isCode(err, "ResourceNotFoundException") {
+		return nil
+	}
+	return err
+}
+
+// permissionResource makes AWS::Lambda::Permission: one statement. All of its properties are
+// create-only.
+type permissionResource struct{ s *Service }
+
+func (h permissionResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	in := new(lambda.AddPermissionRequest)
+	if err := resource.Bind(&lambda.Model, 0, r.Props, in, nil); err != nil {
+		return resource.Result{}, err
+	}
+	in.StatementId, in.Absent = r.PhysicalName(100, false), 0
+	if err := shape.Validate(&lambda.Model, lambda.Model.Ref("AddPermissionRequest"), in); err != nil {
+		return resource.Result{}, err
+	}
+	_, err := h.s.AddPermission(ctx, in)
+	if isCode(err, "ResourceConflictException") && r.Token != "" {
+		err = nil // the step is run again after a crash: the id follows from its token
+	}
+	if err != nil {
+		return resource.Result{}, err
+	}
+	r.PhysicalID = in.StatementId
+	return h.Update(ctx, r)
+}
+
+func (h permissionResource) Update(_ context.Context, r *resource.Request) (resource.Result, error) {
+	return resource.Result{PhysicalID: r.PhysicalID, Attrs: map[string]any{"Id": r.PhysicalID}}, nil
+}
+
+func (h permissionResource) Delete(ctx context.Context, r *resource.Request) error {
+	ref, _ := r.Props["FunctionName"].(string)
+	_, err := h.s.RemovePermission(ctx, &lambda.RemovePermissionRequest{FunctionName: ref, StatementId: r.PhysicalID})
+	if isCode(err, "ResourceNotFoundException") {
+		return nil
+	}
+	return err
+}
