@@ -271,38 +271,28 @@ func (s *Service) openSession(ctx context.Context, r *authRequest, u *user, prov
 	return &authAnswer{result: result}, nil
 }
 
-// refresh makes new tokens for a session that lives.
+// refresh makes new tokens for a session that lives. Where the client rotates refresh tokens, the
+// token that was shown is replaced by a new one; for the client's grace period it may be shown again,
+// by somebody whom the answer did not reach.
 func (s *Service) refresh(ctx context.Context, r *authRequest) (*authAnswer, error) {
-	invalid := cognitoidp.NotAuthorizedException("Invalid Refresh Token")
 	var t refreshState
 	if raw := r.params["REFRESH_TOKEN"]; len(raw) > maxToken || !s.openState(raw, refreshContext, &t) || t.Client != r.client.id() {
-		return nil, invalid
+		return nil, errRefreshToken()
 	}
 	var n *session
 	var u *user
 	err := s.db.View(ctx, func(tx *store.Tx) (err error) {
-		if n, err = sessionByID(tx, t.Session); err != nil {
+		if n, err = s.shownSession(tx, r, &t); err != nil {
 			return err
 		}
 		u, err = userByID(tx, n.pool, n.sub)
 		return err
 	})
-	expired := !s.now().Before(time.Unix(t.Expires, 0))
 	if errors.Is(err, store.ErrNotFound) {
-		if expired {
-			return nil, cognitoidp.NotAuthorizedException("Refresh Token has expired")
-		}
-		return nil, cognitoidp.NotAuthorizedException("Refresh Token has been revoked")
+		err = errRefreshRevoked()
 	}
 	if err != nil {
 		return nil, err
-	}
-	hash := sha256.Sum256(t.Secret)
-	switch {
-	case subtle.ConstantTimeCompare(hash[:], n.secret) != 1 || n.pool != r.pool.No || n.client != r.client.id():
-		return nil, invalid
-	case expired || !s.now().Before(n.expires):
-		return nil, cognitoidp.NotAuthorizedException("Refresh Token has expired")
 	}
 	if !r.secretShown {
 		if err := s.checkAuthHash(r.client, r.params, u.username, u.id.String()); err != nil {
@@ -319,12 +309,76 @@ func (s *Service) refresh(ctx context.Context, r *authRequest) (*authAnswer, err
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.sign(ctx, r.pool, id, access, nil)
+	var fresh *string
+	var rotate func() error
+	if r.client.rotates() {
+		rotate = func() (err error) { fresh, err = s.rotate(ctx, r, &t); return err }
+	}
+	result, err := s.sign(ctx, r.pool, id, access, rotate)
 	if err != nil {
 		return nil, err
 	}
+	result.RefreshToken = fresh
 	result.ExpiresIn = shape.Ptr(int64(r.client.accessValidity() / time.Second))
 	return &authAnswer{result: result}, nil
+}
+
+func errRefreshToken() error {
+	return cognitoidp.NotAuthorizedException("Invalid Refresh Token")
+}
+
+func errRefreshRevoked() error {
+	return cognitoidp.NotAuthorizedException("Refresh Token has been revoked")
+}
+
+// shownSession reads the session of a refresh token and refuses the token if it is not, or no longer,
+// that session's.
+func (s *Service) shownSession(tx *store.Tx, r *authRequest, t *refreshState) (*session, error) {
+	n, err := sessionByID(tx, t.Session)
+	now := s.now()
+	expired := !now.Before(time.Unix(t.Expires, 0))
+	switch {
+	case errors.Is(err, store.ErrNotFound) && !expired:
+		return nil, errRefreshRevoked()
+	case err == nil && (n.pool != r.pool.No || n.client != r.client.id()):
+		return nil, errRefreshToken()
+	case errors.Is(err, store.ErrNotFound), err == nil && (expired || !now.Before(n.expires)):
+		return nil, cognitoidp.NotAuthorizedException("Refresh Token has expired")
+	case err != nil:
+		return nil, err
+	}
+	hash := sha256.Sum256(t.Secret)
+	switch {
+	case subtle.ConstantTimeCompare(hash[:], n.secret) == 1:
+	case subtle.ConstantTimeCompare(hash[:], n.previous) == 1 && now.Before(n.previousUntil):
+	case r.client.rotates():
+		return nil, cognitoidp.RefreshTokenReuseException("Refresh Token has been rotated and can no longer be used")
+	default:
+		return nil, errRefreshToken()
+	}
+	return n, nil
+}
+
+// rotate replaces the refresh token of a session. The new one ends when the session does.
+func (s *Service) rotate(ctx context.Context, r *authRequest, t *refreshState) (*string, error) {
+	fresh := &session{id: t.Session, client: t.Client, expires: time.Unix(t.Expires, 0)}
+	token, err := s.newRefreshToken(fresh)
+	if err != nil {
+		return nil, err
+	}
+	err = s.update(ctx, func(tx *store.Tx) error {
+		n, err := s.shownSession(tx, r, t)
+		if err != nil {
+			return err
+		}
+		if hash := sha256.Sum256(t.Secret); subtle.ConstantTimeCompare(hash[:], n.secret) == 1 {
+			n.previous = n.secret
+			n.previousUntil = tx.Now().Add(time.Duration(shape.Val(r.client.Config.RefreshTokenRotation.RetryGracePeriodSeconds)) * time.Second)
+		}
+		n.secret = fresh.secret
+		return rotateSession(tx, n)
+	})
+	return &token, err
 }
 
 // revokeToken ends the session of a refresh token: RFC 7009 in Cognito's form. A token that is

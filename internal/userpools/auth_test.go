@@ -365,6 +365,38 @@ func TestRefreshAndRevoke(t *testing.T) {
 	})
 }
 
+func TestRotation(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		pool := f.newPool(cognitoidp.CreateUserPoolRequest{})
+		client := f.newClient(pool, cognitoidp.CreateUserPoolClientRequest{ExplicitAuthFlows: []string{"ALLOW_USER_PASSWORD_AUTH"},
+			RefreshTokenRotation: &cognitoidp.RefreshTokenRotationType{Feature: "ENABLED", RetryGracePeriodSeconds: shape.Ptr[int64](10)}})
+		f.confirmed(pool, client, "ann")
+		next := func(token string) (*cognitoidp.AuthenticationResultType, error) {
+			out, err := f.GetTokensFromRefreshToken(f.ctx, &cognitoidp.GetTokensFromRefreshTokenRequest{ClientId: client, RefreshToken: token})
+			if err != nil {
+				return nil, err
+			}
+			return out.AuthenticationResult, nil
+		}
+		first := *must(f.signIn(client, "ann", goodPassword))(t).AuthenticationResult.RefreshToken
+		_, err := f.refreshWith(client, first)
+		wantErr(t, err, "InvalidParameterException: Auth flow not enabled for this client")
+		second := *must(next(first))(t).RefreshToken
+		f.pass(9 * time.Second)
+		third := *must(next(first))(t).RefreshToken // the answer got lost
+		const reused = "RefreshTokenReuseException: …"
+		_, err = next(second)
+		wantErr(t, err, reused)
+		f.pass(time.Second)
+		_, err = next(first)
+		wantErr(t, err, reused)
+		r := must(next(third))(t)
+		f.pass(30 * 24 * time.Hour)
+		_, err = next(*r.RefreshToken)
+		wantErr(t, err, "NotAuthorizedException: Refresh Token has expired")
+	})
+}
+
 // TestRevocationOff: without EnableTokenRevocation tokens have no origin_jti, but signing out still
 // ends them here.
 func TestRevocationOff(t *testing.T) {

@@ -122,6 +122,12 @@ func (c *Client) revocable() bool {
 	return c.Config.EnableTokenRevocation == nil || *c.Config.EnableTokenRevocation
 }
 
+// rotates reports whether a refresh token is replaced when it is used (by GetTokensFromRefreshToken;
+// the flow REFRESH_TOKEN_AUTH is closed to such clients).
+func (c *Client) rotates() bool {
+	return c.Config.RefreshTokenRotation != nil && c.Config.RefreshTokenRotation.Feature == "ENABLED"
+}
+
 func (c *Client) accessValidity() time.Duration {
 	u := c.Config.TokenValidityUnits
 	return validity(c.Config.AccessTokenValidity, u, func(u *cognitoidp.TokenValidityUnitsType) *string { return u.AccessToken }, "hours", time.Hour)
@@ -184,10 +190,11 @@ func (s *Service) configureClient(p *Pool, c *Client, in *cognitoidp.CreateUserP
 		return errUnsupported("EnablePropagateAdditionalUserContextData")
 	case in.AnalyticsConfiguration != nil && firstSet(*in.AnalyticsConfiguration) != "":
 		return errUnsupported("AnalyticsConfiguration")
-	case in.RefreshTokenRotation != nil && in.RefreshTokenRotation.Feature == "ENABLED":
-		return errUnsupported("RefreshTokenRotation")
 	}
 	cfg.RefreshTokenRotation = in.RefreshTokenRotation
+	if c.rotates() && c.allows("REFRESH_TOKEN_AUTH") {
+		return errInvalidParameter("Refresh token rotation cannot be enabled together with ALLOW_REFRESH_TOKEN_AUTH.")
+	}
 
 	for _, name := range in.ReadAttributes {
 		if a := p.attribute(name); a == nil || shape.Val(a.DeveloperOnlyAttribute) {

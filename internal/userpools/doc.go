@@ -34,7 +34,8 @@
 // challenge's id in the same transaction that opens the session, so it counts once.
 //
 // A session is one sign-in. Its id is the tokens' origin_jti, its row says that it lives. A refresh
-// token is a sealed pair of session id and secret; the row holds the secret's hash. Signing out,
+// token is a sealed pair of session id and secret; the row holds the secret's hash, and where the client
+// rotates refresh tokens the hash before it, for the grace period. Signing out,
 // RevokeToken, disabling and deleting a user all delete rows; the self-service operations
 // ask for the row behind an access token, so a revoked one is refused at once. Tokens of clients
 // with EnableTokenRevocation off carry the session in event_id instead.

@@ -258,7 +258,7 @@ func TestClients(t *testing.T) {
 			{cognitoidp.CreateUserPoolClientRequest{CallbackURLs: []string{"/relative"}}, invalid + "…"},
 			{cognitoidp.CreateUserPoolClientRequest{CallbackURLs: []string{"javascript:alert(1)"}}, invalid + "…"},
 			{cognitoidp.CreateUserPoolClientRequest{DefaultRedirectURI: shape.Ptr("https://example.com")}, invalid + "The default redirect URI must be one of the callback URLs."},
-			{cognitoidp.CreateUserPoolClientRequest{RefreshTokenRotation: &cognitoidp.RefreshTokenRotationType{Feature: "ENABLED"}}, invalid + "RefreshTokenRotation is not supported by this version of Gatehouse."},
+			{cognitoidp.CreateUserPoolClientRequest{RefreshTokenRotation: &cognitoidp.RefreshTokenRotationType{Feature: "ENABLED"}}, invalid + "Refresh token rotation cannot be enabled together with ALLOW_REFRESH_TOKEN_AUTH."},
 			{cognitoidp.CreateUserPoolClientRequest{GenerateSecret: shape.Ptr(true), ClientSecret: shape.Ptr(strings.Repeat("x", 30))}, invalid + "GenerateSecret and ClientSecret cannot be used together."},
 			{cognitoidp.CreateUserPoolClientRequest{ClientSecret: shape.Ptr(strings.Repeat("x", 30))}, ""},
 		} {

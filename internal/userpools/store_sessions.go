@@ -17,6 +17,10 @@ type session struct {
 	secret   []byte // SHA-256 of the refresh token's secret
 	authTime time.Time
 	expires  time.Time
+
+	// Of the token before the last rotation: its secret's hash, and how long it may be used again.
+	previous      []byte
+	previousUntil time.Time
 }
 
 // insertSession opens a session. Now and then it drops those of the user that have run out; were it
@@ -37,13 +41,24 @@ func sessionByID(tx *store.Tx, id userID) (*session, error) {
 	n := &session{id: id}
 	var sub []byte
 	var authTime, expires int64
-	err := tx.QueryRow(`SELECT pool, sub, client, secret, auth_time, expires FROM userpool_sessions WHERE id = $1`, id[:]).Scan(&n.pool, &sub, &n.client, &n.secret, &authTime, &expires)
+	var previousUntil *int64
+	err := tx.QueryRow(`SELECT pool, sub, client, secret, auth_time, expires, previous, previous_until FROM userpool_sessions WHERE id = $1`, id[:]).
+		Scan(&n.pool, &sub, &n.client, &n.secret, &authTime, &expires, &n.previous, &previousUntil)
 	if err != nil {
 		return nil, err
+	}
+	if previousUntil != nil {
+		n.previousUntil = time.UnixMilli(*previousUntil)
 	}
 	copy(n.sub[:], sub)
 	n.authTime, n.expires = time.UnixMilli(authTime), time.UnixMilli(expires)
 	return n, nil
+}
+
+// rotateSession stores the secrets of a session whose refresh token was replaced.
+func rotateSession(tx *store.Tx, n *session) error {
+	_, err := tx.Exec(`UPDATE userpool_sessions SET secret = $2, previous = $3, previous_until = $4 WHERE id = $1`, n.id[:], n.secret, n.previous, n.previousUntil.UnixMilli())
+	return err
 }
 
 func deleteSession(tx *store.Tx, id userID) error {

@@ -55,13 +55,15 @@ CREATE TABLE userpool_names (
 
 -- A sign-in, from which its refresh token and all tokens made with it stem. Signing out deletes it.
 CREATE TABLE userpool_sessions (
-    id        BYTEA  NOT NULL PRIMARY KEY, -- origin_jti
-    pool      BIGINT NOT NULL,
-    sub       BYTEA  NOT NULL,
-    client    TEXT   NOT NULL,
-    secret    BYTEA  NOT NULL, -- SHA-256 of the refresh token's secret
-    auth_time BIGINT NOT NULL,
-    expires   BIGINT NOT NULL
+    id             BYTEA  NOT NULL PRIMARY KEY, -- origin_jti
+    pool           BIGINT NOT NULL,
+    sub            BYTEA  NOT NULL,
+    client         TEXT   NOT NULL,
+    secret         BYTEA  NOT NULL, -- SHA-256 of the refresh token's secret
+    auth_time      BIGINT NOT NULL,
+    expires        BIGINT NOT NULL,
+    previous       BYTEA,           -- of the token before the last rotation
+    previous_until BIGINT           -- it may be used again
 );
 CREATE INDEX userpool_sessions_user ON userpool_sessions (pool, sub);
 
