@@ -132,10 +132,6 @@ func (p *Pool) nameNewUser(u *user, given string) error {
 			return errInvalidParameter("Username cannot be of phone number format, since user pool is configured for phone number alias.")
 		}
 	}
-	if _, isID := parseUserID(given); isID && len(given) == 36 {
-		// Somebody's sub is a name too; a username in its form could pass for another user.
-		return errInvalidParameter("Username cannot have the form of a sub.")
-	}
 	u.username = given
 	return nil
 }

@@ -192,6 +192,15 @@ func insertUser(tx *store.Tx, p *Pool, u *user) error {
 }
 
 func insertName(tx *store.Tx, u *user, n loginName) error {
+	// A sub is a name too. A name in its form is fine, as long as it is nobody's sub.
+	if id, ok := parseUserID(n.value); ok && id != u.id {
+		switch _, err := userByID(tx, u.pool, id); {
+		case err == nil:
+			return &nameTaken{n.kind}
+		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+	}
 	added, err := tx.Exec(`INSERT INTO userpool_names (pool, name, kind, sub) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`, u.pool, []byte(n.value), int64(n.kind), u.id[:])
 	if err == nil && added == 0 {
 		err = &nameTaken{n.kind}

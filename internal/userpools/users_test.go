@@ -56,7 +56,6 @@ func TestSignUpRefusals(t *testing.T) {
 		{f.newClient(plain, cognitoidp.CreateUserPoolClientRequest{}), "ann", []string{"custom:plan", "a"}, schemaError + "custom:plan: String must be at least 2 characters long\n"},
 		{f.newClient(plain, cognitoidp.CreateUserPoolClientRequest{}), "ann", []string{"custom:plan", "abcdef"}, schemaError + "custom:plan: String must be no longer than 5 characters\n"},
 		{f.newClient(plain, cognitoidp.CreateUserPoolClientRequest{}), "ann", []string{"phone_number", "123"}, "InvalidParameterException: Invalid phone number format."},
-		{f.newClient(plain, cognitoidp.CreateUserPoolClientRequest{}), "12345678-1234-4234-8234-123456789abc", nil, "InvalidParameterException: Username cannot have the form of a sub."},
 		{f.newClient(alias, cognitoidp.CreateUserPoolClientRequest{}), "ann@example.com", nil, "InvalidParameterException: Username cannot be of email format, since user pool is configured for email alias."},
 		{f.newClient(alias, cognitoidp.CreateUserPoolClientRequest{}), "+14325551212", nil, "InvalidParameterException: Username cannot be of phone number format, since user pool is configured for phone number alias."},
 		{f.newClient(alias, cognitoidp.CreateUserPoolClientRequest{}), "ann", []string{"preferred_username", "annie"}, "InvalidParameterException: preferred_username can only be provided once the account is confirmed."},
@@ -90,6 +89,15 @@ func TestCaseOfNames(t *testing.T) {
 		t.Errorf("claims: %v", got)
 	}
 	must(f.signIn(lc, sub, goodPassword))(t)
+
+	// A username may look like a sub, but nobody can take the name that another's sub is.
+	const uuid = "0B4D5467-ecf0-46a6-82c8-f6c91b5eabe3"
+	f.confirmed(lax, lc, uuid)
+	if got := claimsOf(t, *must(f.signIn(lc, strings.ToLower(uuid), goodPassword))(t).AuthenticationResult.IdToken)["cognito:username"]; got != uuid {
+		t.Errorf("username %v", got)
+	}
+	_, err = f.SignUp(f.ctx, &cognitoidp.SignUpRequest{ClientId: lc, Username: strings.ToUpper(sub), Password: shape.Ptr(goodPassword)})
+	wantErr(t, err, "UsernameExistsException: User already exists")
 }
 
 func TestAliases(t *testing.T) {
