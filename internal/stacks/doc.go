@@ -1,0 +1,45 @@
+// Package stacks is CloudFormation: it makes, changes and removes the resources of templates.
+//
+// The way of a change:
+//
+//	request → desired (template, parameters, checked) → plan (differences) → Operation → phases → steps
+//
+// Everything that can be known is checked before anything is stored: the template's form, parameters,
+// resource types, properties whose values are known, references, cycles, exports and imports. What is
+// wrong there is answered as a ValidationError. After that the stack is in progress, and an [Operation]
+// says what it is to become.
+//
+// # Phases and steps
+//
+// An operation goes through phases (forward, rollback, cleanup); each phase is a set of steps with an
+// order among them, one for each resource, and up to eight handlers run at a time (run.go). What
+// a phase has to do follows from the stored state alone: a phase that is begun again does what is left.
+//
+//	create   forward ─ ok → CREATE_COMPLETE
+//	                 └ failed → rollback: delete what was made → ROLLBACK_COMPLETE
+//	update   forward ─ ok → cleanup: delete what was replaced or removed → UPDATE_COMPLETE
+//	                 └ failed → rollback: old properties again → cleanup: delete what was new → UPDATE_ROLLBACK_COMPLETE
+//	delete   forward: delete everything, dependents first → DELETE_COMPLETE
+//
+// # Durability
+//
+// Before a handler is called, the step is stored with its Token and the evaluated properties; after it,
+// its result. Changes of state that are independent of each other share a transaction. After a crash,
+// [Service.Start] takes up what is in progress and goes on where it was: a step without a result is run
+// again with the same Token and the same properties. So an interrupted creation is finished rather than
+// rolled back. Only an operation that has been taken up three times in its forward phase, perhaps
+// because it is what brings the server down, is rolled back.
+//
+// A handler that cannot tell from the Token whether a first try went through may implement [Recoverer].
+//
+// Several servers may share a database: the row of an operation names its owner and how long its lease
+// lasts. Every transaction of the operation renews it, and fails if another has taken over.
+//
+// # Where we answer otherwise than AWS
+//
+//   - Deleting a stack whose exports are imported, and removing such an export, is a ValidationError at
+//     once, with the text that AWS puts into the stack's events.
+//   - Failures of handlers read "message (ErrorCode)".
+//   - Outputs are rewritten by Options.Outputs when they are shown; exports and references see the
+//     original value.
+package stacks
