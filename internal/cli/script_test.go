@@ -2,6 +2,7 @@ package cli
 
 import (
 	"net"
+	"net/http"
 	"os"
 	"testing"
 	"time"
@@ -36,16 +37,16 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			// waitfor PORT waits until a server listens there.
+			// waitfor PORT waits until a server answers there.
 			"waitfor": func(ts *testscript.TestScript, neg bool, args []string) {
 				for range 200 {
-					if c, err := net.Dial("tcp", "127.0.0.1:"+args[0]); err == nil {
-						c.Close()
+					if resp, err := http.Get("http://127.0.0.1:" + args[0] + "/_gatehouse/health"); err == nil {
+						resp.Body.Close()
 						return
 					}
 					time.Sleep(25 * time.Millisecond)
 				}
-				ts.Fatalf("nothing listens on port %s", args[0])
+				ts.Fatalf("nothing answers on port %s", args[0])
 			},
 		},
 	})

@@ -191,10 +191,11 @@ func (e *Engine) open(ctx context.Context) error {
 			e.registry.Register(t)
 		}
 	}
-	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Account: cfg.Account, Outputs: e.reachable, Logger: cfg.Logger, Now: cfg.Now})
+	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Account: cfg.Account, Outputs: e.reachable, Seal: box, Logger: cfg.Logger, Now: cfg.Now})
 
 	verifier := token.NewVerifier(token.Options{Local: e.localKeys, Now: cfg.Now})
-	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, Verifier: verifier, Recorder: e.recorder, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
+	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
+		Recorder: e.recorder, AccessLog: e.logs, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.services = []wire.Service{
 		{Model: &cognitoidp.Model, Handler: e.pools},
@@ -258,6 +259,13 @@ func (e *Engine) localKeys(ctx context.Context, issuer string) (token.KeySource,
 		return nil, false
 	}
 	return e.keys.Source(pool), true
+}
+
+// sameIssuer tells whether two issuers name the same local pool: it has AWS's form and the server's own.
+func (e *Engine) sameIssuer(a, b string) bool {
+	pool, ok := e.pools.IssuerPool(context.Background(), a)
+	other, ok2 := e.pools.IssuerPool(context.Background(), b)
+	return ok && ok2 && pool == other
 }
 
 // origins returns which web pages may call the control plane: all, as on AWS, unless it is open.

@@ -11,7 +11,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/gateway"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
-	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
 // ServeHTTP is the way in: every request of the one port comes through here and goes to one of the
@@ -33,8 +32,8 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.control.Serve(w, r, t)
 		return
 	}
-	if name, ok := wire.Unserved(r); ok {
-		wire.ServeUnserved(w, r, name)
+	if name, ok := e.control.Unserved(r); ok {
+		e.control.ServeUnserved(w, r, name)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -63,7 +62,7 @@ func apiTarget(r *http.Request) (gateway.Target, bool) {
 			if found {
 				tail = "/" + tail
 			}
-			return gateway.Target{APIID: id, Path: tail, Host: r.Host}, id != ""
+			return gateway.Target{APIID: id, Path: tail}, id != ""
 		}
 	}
 	// The form of LocalStack's REST APIs: /restapis/ID/STAGE/_user_request_/PATH.
@@ -74,7 +73,7 @@ func apiTarget(r *http.Request) (gateway.Target, bool) {
 			if len(parts) == 4 {
 				tail += "/" + parts[3]
 			}
-			return gateway.Target{APIID: parts[0], Path: tail, Host: r.Host}, parts[0] != ""
+			return gateway.Target{APIID: parts[0], Path: tail}, parts[0] != ""
 		}
 	}
 	return gateway.Target{}, false
