@@ -195,7 +195,17 @@ func newStack(name string, text []byte, from string) (*Stack, error) {
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%s: Template format error: unsupported structure.", from)
 	}
+	unflow(doc.Content[0])
 	return &Stack{Name: name, Template: doc.Content[0]}, nil
+}
+
+// unflow has a template written in blocks, whatever it came in: what the packager adds is plain, and
+// CloudFormation takes a text that begins with a brace for JSON.
+func unflow(n *yaml.Node) {
+	n.Style &^= yaml.FlowStyle
+	for _, c := range n.Content {
+		unflow(c)
+	}
 }
 
 // child returns the value of a mapping's key, or nil.

@@ -105,5 +105,15 @@ func (s *Stack) body(fs []*Function, bucket string) ([]byte, error) {
 			f.handler.Value = f.Package.Handler
 		}
 	}
+	block(s.Template)
 	return yaml.Marshal(s.Template)
+}
+
+// block has a template written in YAML's block style. One that was read from JSON would otherwise come
+// out in braces with some words unquoted: YAML to a YAML parser, broken JSON to CloudFormation.
+func block(n *yaml.Node) {
+	n.Style &^= yaml.FlowStyle
+	for _, c := range n.Content {
+		block(c)
+	}
 }
