@@ -16,7 +16,7 @@ import (
 )
 
 func (p *program) devCmd() *cobra.Command {
-	var f serverFlags
+	f := serverFlags{quiet: true}
 	var stage string
 	var params []string
 	cmd := &cobra.Command{

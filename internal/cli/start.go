@@ -22,6 +22,17 @@ type serverFlags struct {
 	auth    string
 	logJSON bool
 	verbose bool
+	quiet   bool // only what is wrong: the command itself tells the rest
+}
+
+func (f *serverFlags) level() slog.Level {
+	switch {
+	case f.verbose:
+		return slog.LevelDebug
+	case f.quiet:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
 }
 
 func (f *serverFlags) add(fs *pflag.FlagSet) {
@@ -61,7 +72,7 @@ func (f *serverFlags) resolve(p *program) error {
 			return usageError{errors.New("--smtp takes smtp://USER:PASSWORD@HOST:PORT")}
 		}
 	}
-	f.server.Logger = newLogger(p.err, f.logJSON, f.verbose)
+	f.server.Logger = newLogger(p.err, f.logJSON, f.level())
 	return nil
 }
 
@@ -122,11 +133,7 @@ func dataFlag(p *program) string {
 }
 
 // newLogger writes the server's log: for people on a terminal, as JSON lines where asked.
-func newLogger(t *term, asJSON, verbose bool) *slog.Logger {
-	level := slog.LevelInfo
-	if verbose {
-		level = slog.LevelDebug
-	}
+func newLogger(t *term, asJSON bool, level slog.Level) *slog.Logger {
 	if asJSON {
 		return slog.New(slog.NewJSONHandler(t, &slog.HandlerOptions{Level: level}))
 	}

@@ -236,7 +236,7 @@ func TestDelivery(t *testing.T) {
 		enqueue(t, db, b, Message{Scope: "pool", Channel: Email, To: "ann@example.com", From: "Shop <shop@example.com>", Subject: "Grüße", Body: "Your code is <b>4711</b>", Code: "4711"})
 		var m Message
 		eventually(t, "the first attempt", func() bool { m = list(t, b, Filter{Channel: Email}, 1)[0]; return m.Attempts == 1 })
-		if m.State != Queued || !strings.Contains(m.Error, "451") || (firstRetry - m.Next.Sub(c.now())).Abs() > time.Millisecond {
+		if m.State != Queued || !strings.Contains(m.Error, "451") || (firstRetry-m.Next.Sub(c.now())).Abs() > time.Millisecond {
 			t.Errorf("%+v", m)
 		}
 		c.pass(firstRetry)
