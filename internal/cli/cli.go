@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -78,9 +79,9 @@ SDKs and the code of functions work unmodified, without an AWS account.`,
 		return usageError{fmt.Errorf("%w\nSee '%s --help'", err, cmd.CommandPath())}
 	})
 	f := root.PersistentFlags()
-	f.StringVar(&p.dir, "data", envOr("GATEHOUSE_DATA", ".gatehouse"), "data directory of the server")
-	f.StringVar(&p.endpoint, "endpoint", os.Getenv("GATEHOUSE_ENDPOINT"), "URL of the server, if not the one of the data directory")
-	f.StringVar(&p.region, "region", envOr("AWS_REGION", os.Getenv("AWS_DEFAULT_REGION")), "AWS region (default us-east-1)")
+	f.StringVar(&p.dir, "data", envOr("GATEHOUSE_DATA", ".gatehouse"), "`DIR` that holds the server's data")
+	f.StringVar(&p.endpoint, "endpoint", os.Getenv("GATEHOUSE_ENDPOINT"), "`URL` of the server, if not the one of the data directory")
+	f.StringVar(&p.region, "region", envOr("AWS_REGION", os.Getenv("AWS_DEFAULT_REGION")), "`NAME` of the AWS region (default us-east-1)")
 	root.AddCommand(p.startCmd(), p.devCmd(), p.deployCmd(), p.removeCmd(), p.envCmd(), p.whyCmd(), p.mailCmd(), p.logsCmd())
 	wrapArgs(root)
 	return root
@@ -101,6 +102,14 @@ func wrapArgs(cmd *cobra.Command) {
 	}
 }
 
+// self is the command as its user would type it again: by `go run` while it is run so.
+func self() string {
+	if exe, err := os.Executable(); err == nil && filepath.Base(exe) == "gatehouse" && strings.Contains(filepath.ToSlash(exe), "/go-build") {
+		return "go run ./cmd/gatehouse"
+	}
+	return "gatehouse"
+}
+
 func envOr(name, fallback string) string {
 	if v := os.Getenv(name); v != "" {
 		return v
@@ -116,7 +125,7 @@ func (p *program) profile() (*client.Profile, error) {
 			return nil, err
 		}
 		if p.endpoint == "" {
-			return nil, fmt.Errorf("%w\nStart one with 'gatehouse start', or name another directory with --data", err)
+			return nil, fmt.Errorf("%w\nStart one with '%s start', or name another directory with --data", err, self())
 		}
 		// A server elsewhere: the keys are the surroundings'.
 		prof = &client.Profile{Account: os.Getenv("AWS_ACCOUNT_ID"), AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"), Region: "us-east-1"}
@@ -139,7 +148,7 @@ func (p *program) connect(ctx context.Context) (*client.Client, error) {
 	}
 	c := &client.Client{Profile: *prof}
 	if !c.Live(ctx) {
-		return nil, fmt.Errorf("no server answers at %s\nStart it with 'gatehouse start --data %s'", c.Endpoint, p.dir)
+		return nil, fmt.Errorf("no server answers at %s\nStart it with '%s start%s'", c.Endpoint, self(), dataFlag(p))
 	}
 	return c, nil
 }

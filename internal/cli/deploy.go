@@ -58,8 +58,8 @@ template (template.yaml, .yml or .json), or a template itself; the current direc
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&stage, "stage", "dev", "stage to deploy to")
-	cmd.Flags().StringArrayVar(&params, "parameter", nil, "KEY=VALUE of a template's parameter (repeatable)")
+	cmd.Flags().StringVar(&stage, "stage", "dev", "`STAGE` to deploy to")
+	cmd.Flags().StringArrayVar(&params, "parameter", nil, "`KEY=VALUE` of a template's parameter (repeatable)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the outputs as a JSON object and nothing else")
 	return cmd
 }
@@ -113,7 +113,7 @@ what was uploaded for them. What a template asks to retain is kept, as on AWS.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&stage, "stage", "dev", "stage to remove")
+	cmd.Flags().StringVar(&stage, "stage", "dev", "`STAGE` to remove")
 	return cmd
 }
 

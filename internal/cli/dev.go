@@ -54,8 +54,8 @@ old code goes on serving.`,
 			return p.live(ctx, s)
 		},
 	}
-	cmd.Flags().StringVar(&stage, "stage", "dev", "stage to deploy to")
-	cmd.Flags().StringArrayVar(&params, "parameter", nil, "KEY=VALUE of a template's parameter (repeatable)")
+	cmd.Flags().StringVar(&stage, "stage", "dev", "`STAGE` to deploy to")
+	cmd.Flags().StringArrayVar(&params, "parameter", nil, "`KEY=VALUE` of a template's parameter (repeatable)")
 	f.add(cmd.Flags())
 	return cmd
 }
@@ -168,7 +168,7 @@ func (p *program) followRequests(ctx context.Context, c *client.Client) {
 		line := fmt.Sprintf("%s %s %s %s %s", p.out.dim(t.Time.Local().Format("15:04:05.000")), status, t.Method, t.Path,
 			p.out.dim(fmt.Sprintf("%.1f ms", float64(t.Micros)/1000)))
 		if t.Refused() {
-			line += p.out.dim("  gatehouse why "+t.RequestID) + p.out.dim(dataFlag(p))
+			line += p.out.dim("  " + self() + " why " + t.RequestID + dataFlag(p))
 		}
 		p.out.printf("%s\n", line)
 	})
@@ -188,7 +188,7 @@ func (p *program) hints(s *dev.Session, outputs []dev.Output) {
 	endpoint, pool, cl := get("ApiEndpoint"), get("UserPoolId"), get("UserPoolClientId")
 	aws := "aws --endpoint-url " + s.Deployer.Client.Endpoint + " cognito-idp"
 	o.printf("%s\n", o.bold("Try:"))
-	o.printf("  eval \"$(gatehouse env%s)\"\n", dataFlag(p))
+	o.printf("  eval \"$(%s env%s)\"\n", self(), dataFlag(p))
 	if endpoint != "" {
 		for _, path := range s.Routes() {
 			o.printf("  curl %s%s\n", endpoint, path)
@@ -199,6 +199,7 @@ func (p *program) hints(s *dev.Session, outputs []dev.Output) {
 		o.printf("  %s admin-confirm-sign-up --user-pool-id %s --username admin@example.com\n", aws, pool)
 		o.printf("  %s initiate-auth --client-id %s --auth-flow USER_PASSWORD_AUTH --auth-parameters USERNAME=admin@example.com,PASSWORD='Passw0rd!'\n", aws, cl)
 		if endpoint != "" {
+			o.printf("  TOKEN=%s\n", o.dim("the IdToken that it prints"))
 			o.printf("  curl -H \"Authorization: Bearer $TOKEN\" %s%s\n", endpoint, s.GuardedRoute())
 		}
 	}

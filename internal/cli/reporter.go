@@ -19,6 +19,7 @@ type reporter struct {
 	mu      sync.Mutex
 	outputs []dev.Output
 	stacks  []*dev.StackInfo
+	width   int    // of the column of logical ids
 	up      func() // called after each deployment; may be nil
 }
 
@@ -30,24 +31,47 @@ func (r *reporter) Building(functions int) {
 	}
 }
 
-// event shows a resource that came to rest; those under way say nothing that helps.
+// event shows a resource that came to rest; those under way say nothing that helps, and a stack that is
+// done is told of with its outputs.
 func (r *reporter) event(e dev.Event) {
-	if r.quiet || strings.HasSuffix(e.Status, "_IN_PROGRESS") && !strings.Contains(e.Status, "ROLLBACK") {
+	done := strings.HasSuffix(e.Status, "_COMPLETE")
+	if r.quiet || strings.HasSuffix(e.Status, "_IN_PROGRESS") && !strings.Contains(e.Status, "ROLLBACK") ||
+		e.Type == "AWS::CloudFormation::Stack" && e.Logical == e.Stack && done && !strings.Contains(e.Status, "ROLLBACK") {
 		return
 	}
+	r.mu.Lock()
+	r.width = max(r.width, 30, len(e.Logical))
+	width := r.width
+	r.mu.Unlock()
+	what, ok := happened[e.Status]
+	if !ok {
+		what = strings.ToLower(strings.ReplaceAll(e.Status, "_", " "))
+	}
 	o := r.p.err
-	status := o.green("✓")
+	mark := o.green("✓")
 	switch {
 	case strings.HasSuffix(e.Status, "_FAILED"):
-		status = o.red("✗")
+		mark = o.red("✗")
 	case strings.Contains(e.Status, "ROLLBACK"):
-		status = o.yellow("↩")
+		mark = o.yellow("↩")
 	}
-	o.printf("  %s %s %s", status, e.Logical, o.dim(e.Type+" "+strings.ToLower(strings.ReplaceAll(e.Status, "_", " "))))
+	o.printf("  %s %-7s  %-*s  %s", mark, what, width, e.Logical, o.dim(e.Type))
 	if e.Reason != "" && e.Status != "UPDATE_COMPLETE" {
 		o.printf("  %s", e.Reason)
 	}
 	o.printf("\n")
+}
+
+// happened has a word for the usual statuses of a resource.
+var happened = map[string]string{
+	"CREATE_COMPLETE": "created",
+	"UPDATE_COMPLETE": "updated",
+	"IMPORT_COMPLETE": "imported",
+	"DELETE_COMPLETE": "deleted",
+	"DELETE_SKIPPED":  "kept",
+	"CREATE_FAILED":   "failed",
+	"UPDATE_FAILED":   "failed",
+	"DELETE_FAILED":   "failed",
 }
 
 func (r *reporter) Deployed(stacks []*dev.StackInfo, outputs []dev.Output, changed bool, d time.Duration) {

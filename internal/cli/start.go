@@ -36,15 +36,15 @@ func (f *serverFlags) level() slog.Level {
 }
 
 func (f *serverFlags) add(fs *pflag.FlagSet) {
-	fs.StringVar(&f.server.Addr, "listen", gatehouse.DefaultAddr, "address to listen on: HOST:PORT, or a port of 127.0.0.1")
-	fs.StringVar(&f.server.Database, "database", os.Getenv("GATEHOUSE_DATABASE"), "postgres://… to keep the state in PostgreSQL (default: SQLite in the data directory)")
+	fs.StringVar(&f.server.Addr, "listen", gatehouse.DefaultAddr, "`ADDRESS` to listen on: HOST:PORT, or a port of 127.0.0.1")
+	fs.StringVar(&f.server.Database, "database", os.Getenv("GATEHOUSE_DATABASE"), "`URL` of a PostgreSQL database that keeps the state, postgres://… (default: SQLite in the data directory)")
 	fs.BoolVar(&f.server.Ephemeral, "ephemeral", false, "keep everything in memory; nothing is left when the server ends")
-	fs.StringVar(&f.server.Account, "account", "", "the account's id, 12 digits (default 000000000000)")
-	fs.StringVar(&f.auth, "auth", "signed", "signed: calls of the AWS APIs carry a valid signature; open: any access key is the account's root (loopback only)")
-	fs.StringVar(&f.server.Issuer, "issuer", "", "base URL of the issuer of tokens, before /POOL (default: AWS's own, https://cognito-idp.REGION.amazonaws.com)")
-	fs.StringVar(&f.server.PublicURL, "public-url", "", "URL under which clients reach this server (default: the address that it listens on)")
-	fs.StringVar(&f.server.SMTP, "smtp", os.Getenv("GATEHOUSE_SMTP"), "smtp://USER:PASSWORD@HOST:PORT to send mail through; without it mail is kept for `gatehouse mail`")
-	fs.StringVar(&f.server.MailFrom, "mail-from", os.Getenv("GATEHOUSE_MAIL_FROM"), "sender of mail, where a pool names none (default no-reply@verificationemail.com)")
+	fs.StringVar(&f.server.Account, "account", "", "`ID` of the account, 12 digits (default 000000000000)")
+	fs.StringVar(&f.auth, "auth", "signed", "`MODE` of checking calls of the AWS APIs: signed takes a valid signature, open takes any access key for the account's root (loopback only)")
+	fs.StringVar(&f.server.Issuer, "issuer", "", "base `URL` of the issuer of tokens, before /POOL (default: AWS's own, https://cognito-idp.REGION.amazonaws.com)")
+	fs.StringVar(&f.server.PublicURL, "public-url", "", "`URL` under which clients reach this server (default: the address that it listens on)")
+	fs.StringVar(&f.server.SMTP, "smtp", os.Getenv("GATEHOUSE_SMTP"), "`URL` of a server to send mail through, smtp://USER:PASSWORD@HOST:PORT (default: mail is kept for gatehouse mail)")
+	fs.StringVar(&f.server.MailFrom, "mail-from", os.Getenv("GATEHOUSE_MAIL_FROM"), "`ADDRESS` of the sender of mail, where a pool names none (default no-reply@verificationemail.com)")
 	fs.BoolVar(&f.logJSON, "log-json", false, "write the server's log as JSON lines")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "log every call")
 }
@@ -104,7 +104,7 @@ data directory, and nothing of it is lost however the server ends.`,
 			case s.Ephemeral:
 				p.err.printf("%s\n", p.err.dim("Everything is kept in memory and gone when the server ends."))
 			case p.err.color:
-				p.err.printf("%s\n", p.err.dim(`Point AWS tools here:  eval "$(gatehouse env`+dataFlag(p)+`)"`))
+				p.err.printf("%s\n", p.err.dim(`Point AWS tools here:  eval "$(`+self()+` env`+dataFlag(p)+`)"`))
 			}
 			if s.AuthOpen {
 				p.err.printf("%s\n", p.err.yellow("Open: any access key is taken as the account's root."))

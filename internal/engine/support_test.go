@@ -111,8 +111,13 @@ stored and ignored.
 			}
 		}
 		fmt.Fprintf(&b, "\n**%s**  \n%s.", d.Name, strings.Join(yes, ", "))
-		if len(d.Attributes) > 0 {
-			fmt.Fprintf(&b, " GetAtt: %s.", strings.Join(d.Attributes, ", "))
+		// An attribute below a property that is refused is never there.
+		attrs := slices.DeleteFunc(slices.Clone(d.Attributes), func(a string) bool {
+			head, _, nested := strings.Cut(a, ".")
+			return nested && slices.Contains(no, head)
+		})
+		if len(attrs) > 0 {
+			fmt.Fprintf(&b, " GetAtt: %s.", strings.Join(attrs, ", "))
 		}
 		b.WriteByte('\n')
 		if len(no) > 0 {
