@@ -139,34 +139,57 @@ func (r *run) cleanup() error {
 	return r.commit(true)
 }
 
-// deleteSteps orders deletions: what needs another goes before it.
+// deleteSteps orders deletions: what needs another, if only through what stays, goes before it.
 func (r *run) deleteSteps(dooms []*doom) []*step {
 	by := map[string]*doom{}
-	order := make([]*Resource, 0, len(dooms))
 	for _, d := range dooms {
 		by[d.row.Logical] = d
-		// Old and new state may need different things.
-		needs := &Resource{Logical: d.row.Logical}
-		for _, t := range d.things {
-			needs.Deps = append(needs.Deps, t.Deps...)
-		}
-		order = append(order, needs)
 	}
-	after := map[string][]string{}
-	place := map[string]int{}
-	var steps []*step
-	for i, needs := range lastFirst(order) {
-		place[needs.Logical] = i
-		for _, dep := range needs.Deps {
-			if j, done := place[dep]; by[dep] != nil && (!done || j > i) {
-				after[dep] = append(after[dep], needs.Logical)
+	needs := map[string]*Resource{}
+	var all []*Resource
+	for id, row := range r.rows {
+		// Old and new state may need different things.
+		n := &Resource{Logical: id, State: State{Deps: slices.Clone(row.Deps)}}
+		if by[id] != nil {
+			for _, t := range by[id].things {
+				n.Deps = append(n.Deps, t.Deps...)
 			}
 		}
-		steps = append(steps, r.deleteStep(by[needs.Logical]))
+		needs[id] = n
+		all = append(all, n)
+	}
+	order := lastFirst(all)
+	place := map[string]int{}
+	for i, n := range order {
+		place[n.Logical] = i
+	}
+	after := map[string][]string{}
+	var steps []*step
+	for _, n := range order {
+		id := n.Logical
+		if by[id] == nil {
+			continue
+		}
+		seen := map[string]bool{}
+		var walk func(n *Resource)
+		walk = func(n *Resource) {
+			for _, dep := range n.Deps {
+				// Old and new together may go in circles; the order breaks them.
+				if needs[dep] == nil || seen[dep] || place[dep] < place[id] {
+					continue
+				}
+				if seen[dep] = true; by[dep] != nil {
+					after[dep] = append(after[dep], id)
+				} else {
+					walk(needs[dep])
+				}
+			}
+		}
+		walk(n)
+		steps = append(steps, r.deleteStep(by[id]))
 	}
 	for _, st := range steps {
-		slices.Sort(after[st.id])
-		st.after = slices.Compact(after[st.id])
+		st.after = after[st.id]
 	}
 	return steps
 }

@@ -34,7 +34,7 @@ func (r *run) deploy() error {
 	}
 	if err := r.prepare(); err != nil {
 		if isInvalid(err) {
-			return r.fail(reason(err) + ". ")
+			return r.fail(message(err))
 		}
 		return err
 	}
@@ -59,7 +59,7 @@ func (r *run) deploy() error {
 	outputs, err := r.eval.outputs()
 	if err != nil {
 		if isInvalid(err) {
-			return r.fail(reason(asInvalid(err)) + ". ")
+			return r.fail(message(asInvalid(err)))
 		}
 		return err
 	}
@@ -316,7 +316,7 @@ func (r *run) succeed(outputs []Output) error {
 			row.Removed = false
 		}
 		r.op.Phase = forward
-		return r.fail(reason(err) + ". ")
+		return r.fail(message(err))
 	}
 	return err
 }

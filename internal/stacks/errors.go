@@ -49,6 +49,15 @@ func asInvalid(err error) error {
 	return err
 }
 
+// message returns an error as the reason of a stack's status.
+func message(err error) string {
+	var se *shape.Error
+	if errors.As(err, &se) {
+		return se.Message
+	}
+	return err.Error()
+}
+
 // reason is what a failed step's status says.
 func reason(err error) string {
 	var se *shape.Error
