@@ -68,6 +68,7 @@ type Service struct {
 
 	mu       sync.RWMutex
 	prepared map[reference]*prepared
+	permits  map[permitRequest]permit
 
 	code   codeStore
 	events *eventQueue
@@ -83,7 +84,7 @@ func New(o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Service{Options: o, prepared: map[reference]*prepared{}, code: codeStore{db: o.DB, dir: o.CodeDir, log: o.Logger}}
+	s := &Service{Options: o, prepared: map[reference]*prepared{}, permits: map[permitRequest]permit{}, code: codeStore{db: o.DB, dir: o.CodeDir, log: o.Logger}}
 	o.DB.OnChange(functions.Name, s.changed)
 	s.events = newEventQueue(s)
 	return s

@@ -373,5 +373,5 @@ func (s *Service) DeleteFunction(ctx context.Context, in *lambda.DeleteFunctionR
 	}
 	s.Runtime.Retire(n.plain().arn())
 	s.code.collectSoon()
-	return &lambda.DeleteFunctionResponse{}, nil
+	return &lambda.DeleteFunctionResponse{StatusCode: shape.Ptr(int64(204))}, nil
 }

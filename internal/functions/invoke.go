@@ -33,13 +33,18 @@ type prepared struct {
 // maxPrepared bounds what is kept: a function can be named in several ways.
 const maxPrepared = 10000
 
-// changed forgets what was prepared of a function that is gone or no longer the same.
+// changed forgets what was worked out for a function that is gone or no longer the same.
 func (s *Service) changed(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for ref, p := range s.prepared {
 		if id == "" || p.id == id {
 			delete(s.prepared, ref)
+		}
+	}
+	for q, p := range s.permits {
+		if id == "" || p.id == id {
+			delete(s.permits, q)
 		}
 	}
 }

@@ -241,8 +241,32 @@ func (s *Service) Permits(ctx context.Context, functionARN, principalService, so
 	return ok
 }
 
-// Permission is Permits with the reason: the id of the statement that allows it, or what is missing.
+// permitRequest is what a resource policy is asked.
+type permitRequest struct{ function, service, source, account string }
+
+// permit is the answer, good as long as the store's cache returns the same document.
+type permit struct {
+	id  string
+	fn  *function
+	ok  bool
+	why string
+}
+
+// maxPermits bounds the answers that are kept: a source may hold what a client wrote.
+const maxPermits = 10000
+
+// Permission is Permits with the reason: the id of the statement that allows it, or what is missing. An
+// answer that was given before costs three look-ups in memory, however long the policy is.
 func (s *Service) Permission(ctx context.Context, functionARN, principalService, sourceARN, account string) (ok bool, why string) {
+	q := permitRequest{functionARN, principalService, sourceARN, account}
+	s.mu.RLock()
+	known := s.permits[q]
+	s.mu.RUnlock()
+	if known.fn != nil {
+		if f, err := functions.Cached(ctx, s.DB, known.id); err == nil && f == known.fn {
+			return known.ok, known.why
+		}
+	}
 	n, valid := parseName(functionARN)
 	if !valid || n.region == "" {
 		return false, "not the ARN of a function"
@@ -254,14 +278,25 @@ func (s *Service) Permission(ctx context.Context, functionARN, principalService,
 	case err != nil:
 		return false, "the function's policy could not be read"
 	}
-	p := f.Policies[n.qualifier]
+	ok, why = f.Policies[n.qualifier].permits(q)
+	s.mu.Lock()
+	if len(s.permits) >= maxPermits {
+		clear(s.permits)
+	}
+	s.permits[q] = permit{n.id(), f, ok, why}
+	s.mu.Unlock()
+	return ok, why
+}
+
+// permits evaluates a policy, which may be nil.
+func (p *policy) permits(q permitRequest) (ok bool, why string) {
 	if p == nil {
 		return false, "it has no resource policy: no permission was added"
 	}
 	// The nearest miss is the most telling one.
 	near := 0
 	for i := range p.Statements {
-		miss := p.Statements[i].misses(principalService, sourceARN, account)
+		miss := p.Statements[i].misses(q.service, q.source, q.account)
 		if miss == matched {
 			return true, p.Statements[i].Sid
 		}

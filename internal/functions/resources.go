@@ -117,7 +117,8 @@ func inline(runtime, text string) ([]byte, error) {
 	if _, err := w.Write([]byte(text)); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), z.Close()
+	err = z.Close()
+	return b.Bytes(), err
 }
 
 func (h functionResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
