@@ -41,6 +41,9 @@ func (s *Service) changed(id string) {
 		if id == "" || p.id == id {
 			delete(s.prepared, ref)
 		}
+		if id == "" { // perhaps nothing is left: after a reset no process should be
+			go s.Runtime.Retire(p.spec.ARN)
+		}
 	}
 	for q, p := range s.permits {
 		if id == "" || p.id == id {

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"embed"
 	"maps"
 	"strings"
 
@@ -93,29 +94,43 @@ func (h functionResource) read(ctx context.Context, r *resource.Request) (*desir
 // maxInline is the size of source code in a template, in bytes.
 const maxInline = 4 << 20
 
+// inlineFiles are the modules that inline code may load to answer for custom resources.
+//
+//go:embed inline
+var inlineFiles embed.FS
+
 // inline packs source code that stands in a template: the file index with the runtime's extension.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-code.html
 func inline(runtime, text string) ([]byte, error) {
-	file := ""
+	var file, module, as string
 	switch {
 	case strings.HasPrefix(runtime, "nodejs"):
-		file = "index.js"
+		file, module, as = "index.js", "cfn-response.js", "node_modules/cfn-response.js"
 	case strings.HasPrefix(runtime, "python"):
-		file = "index.py"
+		file, module, as = "index.py", "cfnresponse.py", "cfnresponse.py"
 	default:
 		return nil, invalid("ZipFile can only be used when Runtime is set to either of nodejs or python.")
 	}
 	if len(text) > maxInline {
 		return nil, invalid("ZipFile must be smaller than %d bytes.", maxInline)
 	}
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	w, err := z.CreateHeader(&zip.FileHeader{Name: file, Method: zip.Deflate})
+	help, err := inlineFiles.ReadFile("inline/" + module)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write([]byte(text)); err != nil {
-		return nil, err
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{{file, []byte(text)}, {as, help}} {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: f.name, Method: zip.Deflate})
+		if err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(f.data); err != nil {
+			return nil, err
+		}
 	}
 	err = z.Close()
 	return b.Bytes(), err

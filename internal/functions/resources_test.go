@@ -2,8 +2,11 @@ package functions
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/lambda"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
@@ -111,17 +114,45 @@ func TestFunctionResource(t *testing.T) {
 	})
 }
 
-func TestInlinePython(t *testing.T) {
-	need(t, "python3")
+// TestInline: inline functions that answer for a custom resource.
+func TestInline(t *testing.T) {
 	e, _ := newTest(t, storetest.Open(t, "memory:"), t.TempDir())
 	s := newStack(t, e)
-	_, err := s.run(functionType, "create", s.request("F", "", `{"FunctionName":"py","Runtime":"python3.12","Handler":"index.handler","Role":"`+testRole+`",
-		"Code":{"ZipFile":"def handler(event, context):\n    return {'env': 'inline python'}\n"}}`, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a := e.call(t, "py", "{}"); a.Env != "inline python" {
-		t.Errorf("%+v", a)
+	answers := make(chan map[string]any, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var v map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&v); err != nil || r.Method != "PUT" {
+			t.Errorf("%s %v", r.Method, err)
+		}
+		answers <- v
+	}))
+	defer server.Close()
+	for _, tt := range []struct{ tool, runtime, source string }{
+		{"node", "nodejs22.x", "const r = require('cfn-response');\nexports.handler = async (event, context) => { await r.send(event, context, r.SUCCESS, {a: 1}, 'id'); return {env: 'done'} }\n"},
+		{"node", "nodejs18.x", "const r = require('cfn-response');\nexports.handler = (event, context) => { r.send(event, context, r.SUCCESS, {a: 1}, 'id') }\n"},
+		{"python3", "python3.12", "import cfnresponse\ndef handler(event, context):\n    cfnresponse.send(event, context, cfnresponse.SUCCESS, {'a': 1}, 'id')\n    return {'env': 'done'}\n"},
+	} {
+		t.Run(tt.runtime, func(t *testing.T) {
+			need(t, tt.tool)
+			text, _ := json.Marshal(map[string]any{"Runtime": tt.runtime, "Handler": "index.handler", "Role": testRole, "Timeout": 10, "Code": map[string]any{"ZipFile": tt.source}})
+			res, err := s.run(functionType, "create", s.request("F"+strings.ReplaceAll(tt.runtime, ".", ""), "", string(text), ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			payload, fault, err := e.InvokeFunction(t.Context(), res.Attrs["Arn"].(string),
+				[]byte(`{"ResponseURL":"`+server.URL+`/x?y=z","StackId":"s","RequestId":"r","LogicalResourceId":"l"}`))
+			if err != nil || fault != "" {
+				t.Fatalf("%s %s %v", payload, fault, err)
+			}
+			select {
+			case got := <-answers:
+				if got["Status"] != "SUCCESS" || got["PhysicalResourceId"] != "id" || got["LogicalResourceId"] != "l" || got["Reason"] == nil || got["Data"].(map[string]any)["a"] != 1.0 {
+					t.Errorf("%v", got)
+				}
+			case <-time.After(5 * time.Second):
+				t.Error("no answer")
+			}
+		})
 	}
 }
 
