@@ -15,7 +15,7 @@ const maxDepth = 128
 
 // DecodeJSON fills in v, a pointer to the generated struct of shape r, from a JSON text in one pass.
 // Of a structure with HTTP bindings it takes the members that travel in the body. Unknown names are
-// ignored, null is the same as absent, of repeated names the last one counts.
+// ignored, null is the same as absent, in a map too, of repeated names the last one counts.
 //
 // Values of other types than the model's are a SerializationException in the words of AWS's own
 // deserialiser; text that is not JSON is one with an empty message, or the model's MalformedCode.
@@ -429,7 +429,7 @@ func (d *decoder) entries(s *Shape, f reflect.Value, depth int) error {
 			if !d.literal("null") {
 				return d.malformed()
 			}
-			return d.null("Map value must satisfy constraint: [Member must not be null]")
+			continue // amazon-cognito-identity-js refreshes with DEVICE_KEY null
 		}
 		val := reflect.New(t.Elem()).Elem()
 		d.path = append(d.path, step{name: "\x00" + key}, step{name: "member"})
@@ -444,7 +444,7 @@ func (d *decoder) entries(s *Shape, f reflect.Value, depth int) error {
 	return nil
 }
 
-// null refuses a null inside a list or map, which the Go types cannot hold: a failed constraint.
+// null refuses a null inside a list, which the Go types cannot hold: a failed constraint.
 func (d *decoder) null(constraint string) error {
 	c := checker{m: d.m, path: d.path}
 	return d.m.failures([]string{"Value null at '" + c.where() + "' failed to satisfy constraint: " + constraint})

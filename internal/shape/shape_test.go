@@ -70,6 +70,7 @@ func TestValidationWording(t *testing.T) {
 			one("Value '25' at 'policies.passwordPolicy.passwordHistorySize' failed to satisfy constraint: Member must have value less than or equal to 24")},
 		{"null in a list", &cognitoidp.Model, "SignUp", `{"ClientId":"abc","Username":"u","Password":"x","UserAttributes":[null]}`, "InvalidParameterException",
 			one("Value null at 'userAttributes.1.member' failed to satisfy constraint: Member must not be null")},
+		{"null in a map", &cognitoidp.Model, "InitiateAuth", `{"ClientId":"abc","AuthFlow":"REFRESH_TOKEN_AUTH","AuthParameters":{"REFRESH_TOKEN":"x","DEVICE_KEY":null}}`, "", ""},
 		{"map keys", &lambda.Model, "CreateFunction", `{"FunctionName":"f","Role":"arn:aws:iam::000000000000:role/r","Code":{},"Environment":{"Variables":{"1x":"y"}}}`, "ValidationException",
 			one("Value at 'environment.variables' failed to satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+, Member must not be null]")},
 		{"list of strings, null clause", &lambda.Model, "CreateFunction", `{"FunctionName":"f","Role":"arn:aws:iam::000000000000:role/r","Code":{},"Architectures":["foo"]}`, "ValidationException",

@@ -233,7 +233,7 @@ func (s *Service) answerNewPassword(ctx context.Context, r *authRequest, state s
 		return nil, err
 	}
 	if u.status != forceChangePassword {
-		return nil, errSession()
+		return nil, errSessionUsed()
 	}
 	var changes []cognitoidp.AttributeType
 	for key, value := range r.params {
