@@ -199,7 +199,7 @@ func (p *program) hints(s *dev.Session, outputs []dev.Output) {
 		o.printf("  %s admin-confirm-sign-up --user-pool-id %s --username admin@example.com\n", aws, pool)
 		o.printf("  %s initiate-auth --client-id %s --auth-flow USER_PASSWORD_AUTH --auth-parameters USERNAME=admin@example.com,PASSWORD='Passw0rd!'\n", aws, cl)
 		if endpoint != "" {
-			o.printf("  TOKEN=%s\n", o.dim("the IdToken that it prints"))
+			o.printf("  TOKEN=…  %s\n", o.dim("# the IdToken that it prints"))
 			o.printf("  curl -H \"Authorization: Bearer $TOKEN\" %s%s\n", endpoint, s.GuardedRoute())
 		}
 	}
