@@ -34,6 +34,7 @@ type cloud struct {
 	busy   int
 	most   int // greatest number of calls at a time
 	delay  time.Duration
+	effect bool // a held call has its effect before it waits
 }
 
 func newCloud() *cloud {
@@ -60,47 +61,74 @@ func (c *cloud) enter(ctx context.Context, verb string, r *resource.Request) err
 	c.busy++
 	c.most = max(c.most, c.busy)
 	hold, met, err := c.hold[call], c.met[call], c.fail[call]
+	delete(c.met, call)
 	c.mu.Unlock()
 	defer func() { c.mu.Lock(); c.busy--; c.mu.Unlock() }()
 	if wire.CallFrom(ctx).Region != "us-east-1" {
 		return errors.New("not on behalf of the call")
 	}
-	if met != nil {
-		close(met)
-	}
 	if c.delay > 0 {
 		time.Sleep(c.delay)
 	}
-	if hold != nil {
-		select {
-		case <-hold:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if hold == nil {
+		return err
+	}
+	c.mu.Lock()
+	effect := c.effect
+	c.mu.Unlock()
+	if effect && err == nil {
+		c.act(verb, r)
+	}
+	if met != nil {
+		close(met)
+	}
+	select {
+	case <-hold:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	return err
+}
+
+// act has the effect of a call.
+func (c *cloud) act(verb string, r *resource.Request) (resource.Result, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch verb {
+	case "create":
+		id := c.made[r.Token]
+		if id == "" {
+			c.serial++
+			id = fmt.Sprintf("%s-%d", r.LogicalID, c.serial)
+			c.made[r.Token] = id
+		}
+		c.exists[id] = r.Props
+		return c.result(id), nil
+	case "update":
+		if _, ok := c.exists[r.PhysicalID]; !ok {
+			return resource.Result{}, errors.New("gone: " + r.PhysicalID)
+		}
+		c.exists[r.PhysicalID] = r.Props
+		return c.result(r.PhysicalID), nil
+	}
+	delete(c.exists, r.PhysicalID)
+	return resource.Result{}, nil
+}
+
+// unblock lets all calls go.
+func (c *cloud) unblock() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.effect = false
+	clear(c.met)
+	clear(c.hold)
 }
 
 func (c *cloud) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	if err := c.enter(ctx, "create", r); err != nil {
 		return resource.Result{}, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	id := c.made[r.Token]
-	if id == "" {
-		c.serial++
-		id = fmt.Sprintf("%s-%d", r.LogicalID, c.serial)
-		if name, ok := r.Props["Name"].(string); ok {
-			id = name
-		}
-		if _, taken := c.exists[id]; taken {
-			return resource.Result{}, &shape.Error{Code: "ResourceAlreadyExistsException", Message: "It exists already.", Status: 400}
-		}
-		c.made[r.Token] = id
-	}
-	c.exists[id] = r.Props
-	return c.result(id), nil
+	return c.act("create", r)
 }
 
 func (c *cloud) result(id string) resource.Result {
@@ -111,23 +139,15 @@ func (c *cloud) Update(ctx context.Context, r *resource.Request) (resource.Resul
 	if err := c.enter(ctx, "update", r); err != nil {
 		return resource.Result{}, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.exists[r.PhysicalID]; !ok {
-		return resource.Result{}, errors.New("gone: " + r.PhysicalID)
-	}
-	c.exists[r.PhysicalID] = r.Props
-	return c.result(r.PhysicalID), nil
+	return c.act("update", r)
 }
 
 func (c *cloud) Delete(ctx context.Context, r *resource.Request) error {
 	if err := c.enter(ctx, "delete", r); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.exists, r.PhysicalID)
-	return nil
+	_, err := c.act("delete", r)
+	return err
 }
 
 func (c *cloud) set(call string, err error) {
