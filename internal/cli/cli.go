@@ -150,5 +150,18 @@ func (p *program) connect(ctx context.Context) (*client.Client, error) {
 	if !c.Live(ctx) {
 		return nil, fmt.Errorf("no server answers at %s\nStart it with '%s start%s'", c.Endpoint, self(), dataFlag(p))
 	}
-	return c, nil
+	return c, identify(ctx, c)
+}
+
+// identify asks a server that has no profile here whose account the keys are of.
+func identify(ctx context.Context, c *client.Client) error {
+	if c.Account != "" {
+		return nil
+	}
+	var who struct {
+		Account string `xml:"Account"`
+	}
+	err := c.Query(ctx, "sts", "2011-06-15", "GetCallerIdentity", nil, &who)
+	c.Account = who.Account
+	return err
 }

@@ -67,7 +67,7 @@ func (p *program) ensureServer(ctx context.Context, f *serverFlags) (*client.Cli
 	if err == nil {
 		if c := (&client.Client{Profile: *prof}); c.Live(ctx) {
 			p.err.printf("%s\n", p.err.dim("using the server at "+c.Endpoint))
-			return c, nil, nil
+			return c, nil, identify(ctx, c)
 		}
 	}
 	if p.endpoint != "" {
