@@ -89,10 +89,14 @@ func obsolete(tx *store.Tx, stackID, executed string) error {
 	return nil
 }
 
-// describe turns a plan into the changes that a change set shows.
-func (p *plan) describe() []cfn.Change {
+// describe turns a plan into the changes that a change set shows. hidden are values that must not be
+// shown: those of parameters with NoEcho that resources were made with.
+func (p *plan) describe(hidden []string) []cfn.Change {
 	var out []cfn.Change
 	for _, it := range p.items {
+		if it.row != nil {
+			it.before, _ = hide(it.row.Props, hidden).(map[string]any)
+		}
 		if it.action == actNone {
 			continue
 		}
@@ -105,7 +109,7 @@ func (p *plan) describe() []cfn.Change {
 			c.AfterContext = it.context(it.shown, it.spec.metadata)
 		case actRemove:
 			c.PhysicalResourceId = ptr(it.row.Physical)
-			c.BeforeContext = it.context(it.row.Props, it.row.Metadata)
+			c.BeforeContext = it.context(it.before, it.row.Metadata)
 			c.PolicyAction = ptr("Delete")
 			if it.row.OnDelete == "Retain" || it.row.OnDelete == "RetainExceptOnCreate" {
 				c.PolicyAction = ptr("Retain")
@@ -121,7 +125,7 @@ func (p *plan) describe() []cfn.Change {
 // modify fills in the details of a change to a resource that exists.
 func (it *item) modify(c *cfn.ResourceChange) {
 	c.PhysicalResourceId = ptr(it.row.Physical)
-	c.BeforeContext = it.context(it.row.Props, it.row.Metadata)
+	c.BeforeContext = it.context(it.before, it.row.Metadata)
 	c.AfterContext = it.context(it.shown, it.spec.metadata)
 	replacement := cfn.ReplacementFalse
 	for _, ch := range it.changes {
@@ -131,7 +135,7 @@ func (it *item) modify(c *cfn.ResourceChange) {
 			Target: &cfn.ResourceTargetDefinition{
 				Attribute: ptr(cfn.ResourceAttributeProperties), Name: ptr(ch.Property),
 				RequiresRecreation: ptr(ch.Replace.String()), Path: ptr("/Properties/" + ch.Path),
-				BeforeValue: valueText(it.row.Props[ch.Property]), AfterValue: valueText(it.shown[ch.Property]),
+				BeforeValue: valueText(it.before[ch.Property]), AfterValue: valueText(it.shown[ch.Property]),
 				AttributeChangeType: ptr("Modify"),
 			},
 			Evaluation: ptr(cfn.EvaluationTypeStatic), ChangeSource: ptr(cfn.ChangeSourceDirectModification),
@@ -193,6 +197,52 @@ func (it *item) context(props map[string]any, metadata string) *string {
 		return nil
 	}
 	return ptr(string(data))
+}
+
+// hide replaces values in all strings of v.
+func hide(v any, hidden []string) any {
+	if len(hidden) == 0 {
+		return v
+	}
+	switch v := v.(type) {
+	case string:
+		for _, h := range hidden {
+			v = strings.ReplaceAll(v, h, "****")
+		}
+		return v
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = hide(e, hidden)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = hide(e, hidden)
+		}
+		return out
+	}
+	return v
+}
+
+// hiddenValues returns the values of a stack's parameters with NoEcho, the longest first.
+func (s *Service) hiddenValues(st *Stack) ([]string, error) {
+	var out []string
+	for _, p := range st.Params {
+		if !p.NoEcho {
+			continue
+		}
+		v, err := s.paramValue(p)
+		if err != nil {
+			return nil, err
+		}
+		if v != "" {
+			out = append(out, v)
+		}
+	}
+	slices.SortFunc(out, func(a, b string) int { return len(b) - len(a) })
+	return out, nil
 }
 
 // valueText returns a property as change sets show it; nil if there is none.

@@ -79,10 +79,14 @@ func (s *Service) planChangeSet(ctx context.Context, st *Stack, rows map[string]
 	if err != nil {
 		return nil, err
 	}
+	hidden, err := s.hiddenValues(st)
+	if err != nil {
+		return nil, err
+	}
 	c := &ChangeSet{
 		Name: in.ChangeSetName, StackID: st.ID, StackName: st.Name, Type: cfn.ChangeSetTypeUpdate, Description: shape.Val(in.Description),
 		Created: s.o.Now().UnixMilli(), Status: cfn.ChangeSetStatusCreateComplete, Execution: cfn.ExecutionStatusAvailable,
-		Token: shape.Val(in.ClientToken), OnFailure: shape.Val(in.OnStackFailure), Target: p.target, Changes: p.plan.describe(),
+		Token: shape.Val(in.ClientToken), OnFailure: shape.Val(in.OnStackFailure), Target: p.target, Changes: p.plan.describe(hidden),
 	}
 	c.ID = arn.ARN{
 		Partition: st.Partition, Service: "cloudformation", Region: st.Region, Account: st.Account,

@@ -35,6 +35,7 @@ type item struct {
 	row          *Resource         // nil: added
 	props        map[string]any    // evaluated; what is not known yet is template.Unknown
 	shown        map[string]any    // props as they may be shown
+	before       map[string]any    // those of row as they may be shown
 	changes      []resource.Change // of properties
 	replace      resource.Replace  // the strongest consequence
 	metadata     bool              // differs
