@@ -76,7 +76,7 @@ type Gateway struct {
 func New(o Options) *Gateway {
 	g := &Gateway{Options: o, transport: o.Transport}
 	if g.transport == nil {
-		g.transport = newTransport()
+		g.transport = newClient()
 	}
 	if g.Logger == nil {
 		g.Logger = slog.New(slog.DiscardHandler)

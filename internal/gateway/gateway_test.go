@@ -162,7 +162,7 @@ func (f *fixture) function(key, version string, change func(*v2.CreateRouteReque
 }
 
 // backend adds a route to a URL.
-func (f *fixture) backend(key, uri string, change func(*v2.CreateIntegrationRequest)) {
+func (f *fixture) backend(key, uri string, change func(*v2.CreateIntegrationRequest), route ...func(*v2.CreateRouteRequest)) {
 	f.t.Helper()
 	in := &v2.CreateIntegrationRequest{ApiId: f.api, IntegrationType: "HTTP_PROXY", IntegrationMethod: shape.Ptr("ANY"), IntegrationUri: &uri, PayloadFormatVersion: shape.Ptr("1.0")}
 	if change != nil {
@@ -170,7 +170,7 @@ func (f *fixture) backend(key, uri string, change func(*v2.CreateIntegrationRequ
 	}
 	i, err := f.apis.CreateIntegration(f.ctx, in)
 	f.check(err)
-	f.route(key, *i.IntegrationId, nil)
+	f.route(key, *i.IntegrationId, append(route, nil)[0])
 }
 
 func (f *fixture) route(key, integration string, change func(*v2.CreateRouteRequest)) {

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 )
@@ -125,23 +124,6 @@ func escapePath(b *strings.Builder, s string) {
 			b.WriteByte("0123456789ABCDEF"[c>>4])
 			b.WriteByte("0123456789ABCDEF"[c&15])
 		}
-	}
-}
-
-// newTransport makes the client of HTTP integrations. It gives up idle connections before common servers
-// do (Node: 5 s), so that none is closed under a request that cannot be sent again.
-func newTransport() http.RoundTripper {
-	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		MaxIdleConns:          1024,
-		MaxIdleConnsPerHost:   256,
-		IdleConnTimeout:       4 * time.Second,
-		TLSHandshakeTimeout:   10 * time.Second,
-		DisableCompression:    true, // bodies pass as they are
-		ForceAttemptHTTP2:     true,
-		WriteBufferSize:       16 << 10,
-		ReadBufferSize:        16 << 10,
-		ExpectContinueTimeout: time.Second,
 	}
 }
 

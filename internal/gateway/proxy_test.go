@@ -143,13 +143,11 @@ func TestProxyFailures(t *testing.T) {
 	want(t, w, 413, `{"message":"Request Entity Too Large"}`)
 
 	s := f.serve()
-	res, err := http.Get(s.URL + "/half")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	if b, err := io.ReadAll(res.Body); err == nil {
-		t.Errorf("half an answer looks whole: %q", b)
+	if res, err := http.Get(s.URL + "/half"); err == nil {
+		defer res.Body.Close()
+		if b, err := io.ReadAll(res.Body); err == nil {
+			t.Errorf("half an answer looks whole: %d %q", res.StatusCode, b)
+		}
 	}
 }
 
