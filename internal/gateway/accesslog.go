@@ -72,7 +72,7 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 	case "path":
 		value = x.full
 	case "protocol":
-		value = x.r.Proto
+		value = x.protocol()
 	case "domainName":
 		if x.t.Host != "" {
 			value = x.t.Host

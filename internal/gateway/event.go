@@ -106,6 +106,14 @@ func (x *exchange) headers(bodySize int, f func(name string, values []string)) {
 	}
 }
 
+// protocol is the request's protocol as functions see it. Behind AWS's front, HTTP/2 is HTTP/1.1.
+func (x *exchange) protocol() string {
+	if x.r.ProtoMajor == 1 {
+		return x.r.Proto
+	}
+	return "HTTP/1.1"
+}
+
 func (x *exchange) scheme() string {
 	if x.r.TLS != nil {
 		return "https"

@@ -83,7 +83,7 @@ func (x *exchange) appendEvent1(b, body []byte) []byte {
 	b = append(b, `,"userArn":null},`...)
 	b = appendField(b, "path", x.full)
 	b = append(b, ',')
-	b = appendField(b, "protocol", r.Proto)
+	b = appendField(b, "protocol", x.protocol())
 	b = append(b, ',')
 	b = appendField(b, "requestId", x.id)
 	b = append(b, `,"requestTime":"`...)

@@ -70,7 +70,7 @@ func (x *exchange) appendEvent2(b, body []byte) []byte {
 	b = append(b, ',')
 	b = appendField(b, "path", x.full)
 	b = append(b, ',')
-	b = appendField(b, "protocol", r.Proto)
+	b = appendField(b, "protocol", x.protocol())
 	b = append(b, ',')
 	b = appendField(b, "sourceIp", x.source)
 	b = append(b, ',')

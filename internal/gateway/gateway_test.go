@@ -63,6 +63,10 @@ func (f *fixture) Permits(_ context.Context, arn, principal, source, account str
 	return arn == testFunction && principal == "apigateway.amazonaws.com" && account == "123456789012" && f.permits(source)
 }
 
+func (f *fixture) Permission(_ context.Context, _, _, _, _ string) (bool, string) {
+	return false, "no statement allows it"
+}
+
 func (f *fixture) Write(_, group, _ string, _ time.Time, line []byte) {
 	f.lines = append(f.lines, group+" "+string(line))
 }

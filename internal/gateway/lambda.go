@@ -95,10 +95,21 @@ func (x *exchange) mayInvoke() bool {
 		return true
 	}
 	x.integrationError = "The IAM role configured on the integration or API Gateway doesn't have permissions to call the integration. Check the permissions and try again."
-	x.trace.Fail("permission", "the function's resource policy does not let this API invoke it: "+in.FunctionARN, "source ARN "+source,
+	detail := "the function's resource policy does not let this API invoke it: " + in.FunctionARN
+	if e, ok := x.g.Permitter.(explainer); ok {
+		if _, why := e.Permission(x.r.Context(), in.FunctionARN, "apigateway.amazonaws.com", source, x.snap.Account); why != "" {
+			detail += ": " + why
+		}
+	}
+	x.trace.Fail("permission", detail, "source ARN "+source,
 		"a statement for principal apigateway.amazonaws.com with lambda:InvokeFunction and this source ARN (lambda add-permission), or CredentialsArn on the integration")
 	x.fail(http.StatusInternalServerError, "Internal Server Error")
 	return false
+}
+
+// explainer is a Permitter that can say why.
+type explainer interface {
+	Permission(ctx context.Context, functionARN, principalService, sourceARN, account string) (ok bool, why string)
 }
 
 // readBody reads a body that a function will get.

@@ -139,7 +139,7 @@ func TestPermission(t *testing.T) {
 		f.permits = func(source string) bool { asked = source; return false }
 		w, tr := f.get(path)
 		want(t, w, 500, internal)
-		if s := failed(tr); s.Name != "permission" || !strings.Contains(s.Got, source) {
+		if s := failed(tr); s.Name != "permission" || !strings.Contains(s.Got, source) || !strings.Contains(s.Detail, "no statement") {
 			t.Errorf("%s: step %+v", path, s)
 		}
 		if asked != "arn:aws:execute-api:us-east-1:123456789012:"+f.api+source {

@@ -173,6 +173,10 @@ func (s *Service) served(ctx context.Context, apiID string) (*served, error) {
 
 // compile reads an API and compiles all of its stages.
 func (s *Service) compile(ctx context.Context, apiID string) (*served, error) {
+	// Requests for what is not there must not cost a query each.
+	if _, err := apis.Cached(ctx, s.db, apiID); errors.Is(err, store.ErrNotFound) {
+		return nil, ErrNoAPI
+	}
 	out := &served{stages: map[string]bool{}, snaps: map[string]*Snapshot{}}
 	err := s.db.View(ctx, func(tx *store.Tx) error {
 		a, err := apis.Get(tx, apiID)
