@@ -27,7 +27,7 @@ func TestCLIErrors(t *testing.T) {
 	unknown.KeyID = "AKIAIOSFODNN7EXAMPLE"
 	aws, forged, stranger := newCLI(t, good, s.home), newCLI(t, wrong, s.home), newCLI(t, unknown, s.home)
 
-	const badSignature = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+	const badSignature = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.…"
 	pools := []string{"cognito-idp", "list-user-pools", "--max-results", "1"}
 	forged.refused(t, "ListUserPools", "InvalidSignatureException | "+badSignature, pools...)
 	stranger.refused(t, "ListUserPools", "UnrecognizedClientException | The security token included in the request is invalid.", pools...)
@@ -82,11 +82,11 @@ func TestBadRequests(t *testing.T) {
 		{"a string for a list", "SignUp", `{"ClientId":"a","Username":"a","Password":"a","UserAttributes":"x"}`, 400, "SerializationException", ""},
 		{"not UTF-8", "SignUp", "{\"ClientId\":\"\xff\"}", 400, "SerializationException", ""},
 		{"nested without end", "SignUp", strings.Repeat(`{"a":`, 100000), 400, "SerializationException", ""},
-		{"nothing", "SignUp", `{}`, 400, "InvalidParameterException", "3 validation errors detected: "},
+		{"nothing", "SignUp", `{}`, 400, "InvalidParameterException", "2 validation errors detected: Value null at 'clientId' failed to satisfy constraint: Member must not be null; "},
 		{"an unknown operation", "SignUpp", `{}`, 400, "UnknownOperationException", ""},
 		{"no operation", "", `{}`, 400, "UnknownOperationException", ""},
 		{"a long user name", "SignUp", `{"ClientId":"abc","Username":"` + strings.Repeat("u", 129) + `","Password":"Passw0rd!"}`, 400, "InvalidParameterException",
-			"1 validation error detected: Value '" + strings.Repeat("u", 129) + "' at 'username' failed to satisfy constraint: Member must have length less than or equal to 128"},
+			"1 validation error detected: Value at 'username' failed to satisfy constraint: Member must have length less than or equal to 128"},
 		{"a secret in a complaint", "SignUp", `{"ClientId":"abc","Username":"u","Password":"` + strings.Repeat("s", 257) + `"}`, 400, "InvalidParameterException", "1 validation error detected: Value at 'password' failed to satisfy constraint: "},
 		{"an unknown field", "SignUp", `{"ClientId":"abc","Username":"u","Password":"Passw0rd!","Nonsense":1}`, 400, "ResourceNotFoundException", "User pool client abc does not exist."},
 		{"a huge body", "SignUp", `{"ClientId":"` + strings.Repeat("a", 11<<20) + `"}`, 413, "", ""},

@@ -14,12 +14,10 @@ func (s *server) node(t *testing.T, script string, more map[string]any) {
 
 // The AWS SDK for JavaScript.
 func TestJavaScriptSDK(t *testing.T) {
-	t.Parallel()
-	startOpen(t).node(t, "sdk.mjs", nil)
+	each(t, func(t *testing.T, database string) { startOn(t, database, "--auth", "open").node(t, "sdk.mjs", nil) })
 }
 
 // amazon-cognito-identity-js, with SRP.
 func TestJavaScriptSRP(t *testing.T) {
-	t.Parallel()
-	startOpen(t).node(t, "srp.mjs", nil)
+	each(t, func(t *testing.T, database string) { startOn(t, database, "--auth", "open").node(t, "srp.mjs", nil) })
 }

@@ -13,12 +13,14 @@ import (
 
 // source is what the tests change in an example's private function.
 type source struct {
-	file       string // below the app's directory
-	hello      string // what the body of the answer is, as the file has it
-	sub        string // put in place of it: greets by the caller's sub, and logs
-	mended     string // put in place of sub
-	broken     string // put in place of sub: does not compile
-	diagnostic string // how the compiler's complaint begins
+	file       string   // below the app's directory
+	hello      string   // what the body of the answer is, as the file has it
+	sub        string   // put in place of it: greets by the caller's sub, and logs
+	mended     string   // put in place of sub
+	broken     string   // put in place of sub: does not compile
+	diagnostic string   // how the compiler's complaint begins
+	stack      string   // the file that says what the stack is
+	rename     []string // what in it makes /open of /public: old, new, old, new …
 }
 
 var examples = map[string]source{
@@ -29,6 +31,8 @@ var examples = map[string]source{
 		mended:     `"Mended " + greet(event.RequestContext.Authorizer.JWT.Claims["sub"]),`,
 		broken:     `greet(event.RequestContext.Authorizer.JWT.Claims["sub"],`,
 		diagnostic: `functions/private/main\.go:\d+:\d+`,
+		stack:      "main.go",
+		rename:     []string{`"GET /public":`, `"GET /open":`},
 	},
 	"jwt-api-ts": {
 		file:       "functions/private.ts",
@@ -37,6 +41,8 @@ var examples = map[string]source{
 		mended:     "`Mended ${greet(_event.requestContext.authorizer?.jwt.claims.sub)}`,",
 		broken:     "greet(_event.requestContext.authorizer?.jwt.claims.sub",
 		diagnostic: `functions/private\.ts:\d+:\d+`,
+		stack:      "template.yaml",
+		rename:     []string{"RouteKey: GET /public", "RouteKey: GET /open", "${Api}/*/*/public", "${Api}/*/*/open"},
 	},
 }
 
@@ -175,15 +181,15 @@ func seed000(t *testing.T, name, database string) {
 
 	// The two routes.
 	status, _, body := curl(t, dev.ApiEndpoint+"/public")
-	same(t, "/public", fmt.Sprint(status, " ", body), "200 Hello stranger!")
+	same(t, "/public", words(status, body), "200 Hello stranger!")
 	status, header, body := curl(t, dev.ApiEndpoint+"/private")
-	same(t, "/private", fmt.Sprint(status, " ", body), `401 {"message":"Unauthorized"}`)
+	same(t, "/private", words(status, body), `401 {"message":"Unauthorized"}`)
 	refused := header.Get("Apigw-Requestid")
 	if header.Get("Content-Type") != "application/json" || header.Get("Www-Authenticate") != "Bearer" || refused == "" {
 		t.Errorf("headers of /private: %v", header)
 	}
 	status, _, body = curl(t, dev.ApiEndpoint+"/nowhere")
-	same(t, "/nowhere", fmt.Sprint(status, " ", body), `404 {"message":"Not Found"}`)
+	same(t, "/nowhere", words(status, body), `404 {"message":"Not Found"}`)
 	if name == "jwt-api-ts" {
 		status, header, body = curl(t, dev.ApiEndpoint+"/health")
 		if status != 200 || header.Get("Content-Type") != "application/json" || !strings.Contains(body, `"status": "ok", "stage": "dev", "python": "3.`) {
@@ -195,7 +201,7 @@ func seed000(t *testing.T, name, database string) {
 	signIn := []string{"cognito-idp", "initiate-auth", "--client-id", dev.UserPoolClientId, "--auth-flow", "USER_PASSWORD_AUTH",
 		"--auth-parameters", "USERNAME=" + email + ",PASSWORD=" + password}
 	signUp := []string{"cognito-idp", "sign-up", "--region", "us-east-1", "--client-id", dev.UserPoolClientId, "--username", email, "--password", password}
-	aws.refused(t, "InitiateAuth", "NotAuthorizedException | Incorrect username or password.", signIn...)
+	aws.refused(t, "InitiateAuth", "UserNotFoundException | User does not exist.", signIn...)
 	up := aws.json(t, signUp...)
 	same(t, "sign-up answers with", keys(up), []string{"CodeDeliveryDetails", "UserConfirmed", "UserSub"})
 	same(t, "CodeDeliveryDetails", up["CodeDeliveryDetails"], any(map[string]any{"Destination": "a***@e***", "DeliveryMedium": "EMAIL", "AttributeName": "email"}))
@@ -203,7 +209,7 @@ func seed000(t *testing.T, name, database string) {
 	if up["UserConfirmed"] != false || !uuidForm.MatchString(sub) {
 		t.Errorf("sign-up: %v", up)
 	}
-	aws.refused(t, "SignUp", "UsernameExistsException | User already exists", signUp...)
+	aws.refused(t, "SignUp", "UsernameExistsException | An account with the given email already exists.", signUp...)
 	aws.refused(t, "InitiateAuth", "UserNotConfirmedException | User is not confirmed.", signIn...)
 	if mail := s.gatehouse(t, "mail", "--to", email); !regexp.MustCompile(`email to ` + email + `[\s\S]*\d{6}`).MatchString(mail) {
 		t.Errorf("gatehouse mail prints no code:\n%s", mail)
@@ -216,10 +222,10 @@ func seed000(t *testing.T, name, database string) {
 	// The private route opens with either token; the other case of the e-mail address is the same user.
 	private := func(o outputs, token string) string {
 		status, _, body := get(t, o.ApiEndpoint+"/private", "Authorization", "Bearer "+token)
-		return fmt.Sprint(status, " ", body)
+		return words(status, body)
 	}
 	status, header, body = curl(t, "--url", dev.ApiEndpoint+"/private", "-H", "Authorization: Bearer "+tokens.id)
-	same(t, "/private with the ID token", fmt.Sprint(status, " ", body), "200 Hello user!")
+	same(t, "/private with the ID token", words(status, body), "200 Hello user!")
 	allowed := header.Get("Apigw-Requestid")
 	same(t, "/private with the access token", private(dev, tokens.access), "200 Hello user!")
 	aws.json(t, "cognito-idp", "initiate-auth", "--client-id", dev.UserPoolClientId, "--auth-flow", "USER_PASSWORD_AUTH",
@@ -285,6 +291,21 @@ func seed000(t *testing.T, name, database string) {
 		return ""
 	})
 
+	// A change of the stack itself, live.
+	for i := 0; i < len(src.rename); i += 2 {
+		edit(t, filepath.Join(app, src.stack), src.rename[i], src.rename[i+1])
+	}
+	for path, want := range map[string]string{"/open": "200 Hello stranger!", "/public": `404 {"message":"Not Found"}`} {
+		eventually(t, time.Minute, func() string {
+			status, _, body := get(t, dev.ApiEndpoint+path)
+			if got := words(status, body); got != want {
+				return path + " after the change: " + got
+			}
+			return ""
+		})
+	}
+	same(t, "/private after the change", private(dev, tokens.id), "200 Mended Hello "+sub+"!")
+
 	// Another stage beside it.
 	var prod outputs
 	decode(t, s.gatehouse(t, "deploy", app, "--stage", "prod", "--json"), &prod)
@@ -292,8 +313,8 @@ func seed000(t *testing.T, name, database string) {
 	if prod.ApiEndpoint == dev.ApiEndpoint || prod.UserPoolId == dev.UserPoolId || prod.UserPoolClientId == dev.UserPoolClientId {
 		t.Errorf("stage prod is %v, stage dev %v", prod, dev)
 	}
-	status, _, body = get(t, prod.ApiEndpoint+"/public")
-	same(t, "/public of prod", fmt.Sprint(status, " ", body), "200 Hello stranger!")
+	status, _, body = get(t, prod.ApiEndpoint+"/open")
+	same(t, "/open of prod", words(status, body), "200 Hello stranger!")
 	same(t, "/private of prod with a token of dev", private(prod, tokens.id), `401 {"message":"Unauthorized"}`)
 	same(t, "users of prod", names(t, aws.json(t, "cognito-idp", "list-users", "--user-pool-id", prod.UserPoolId), "Users", "Username"), []string{})
 	same(t, "/private of dev", private(dev, tokens.access), "200 Mended Hello "+sub+"!")
@@ -315,10 +336,18 @@ func seed000(t *testing.T, name, database string) {
 	result, _ := refreshed["AuthenticationResult"].(map[string]any)
 	same(t, "refreshing with the token from before answers with", keys(result), []string{"AccessToken", "ExpiresIn", "IdToken", "TokenType"})
 
+	// Another dev session joins the server that runs, and leaves it running.
+	joined := launch(t, "dev", app, "--data", s.Dir)
+	joined.await(t, 0, `using the server at `+s.URL, time.Minute)
+	joined.await(t, 0, `Watching the sources`, time.Minute)
+	same(t, "the outputs are the same", joined.await(t, 0, `(?m)^  UserPoolId: +(\S+)$`, time.Second)[1], dev.UserPoolId)
+	joined.interrupt(t)
+	same(t, "/private after it", private(dev, tokens.id), "200 Mended Hello "+sub+"!")
+
 	// remove leaves nothing.
 	s.gatehouse(t, "remove", app, "--stage", "prod")
-	status, _, body = get(t, prod.ApiEndpoint+"/public")
-	same(t, "/public of prod, removed", fmt.Sprint(status, " ", body), `404 {"message":"Not Found"}`)
+	status, _, body = get(t, prod.ApiEndpoint+"/open")
+	same(t, "/open of prod, removed", words(status, body), `404 {"message":"Not Found"}`)
 	same(t, "/private of dev when prod is removed", private(dev, tokens.access), "200 Mended Hello "+sub+"!")
 	s.gatehouse(t, "remove", app)
 	noTrace(t, aws)
@@ -337,7 +366,7 @@ func checkSignIn(t *testing.T, answer map[string]any, o outputs, sub string) tok
 	same(t, "ChallengeParameters", answer["ChallengeParameters"], any(map[string]any{}))
 	result, _ := answer["AuthenticationResult"].(map[string]any)
 	same(t, "AuthenticationResult", keys(result), []string{"AccessToken", "ExpiresIn", "IdToken", "RefreshToken", "TokenType"})
-	same(t, "ExpiresIn and TokenType", fmt.Sprint(result["ExpiresIn"], result["TokenType"]), "3600 Bearer")
+	same(t, "ExpiresIn and TokenType", words(result["ExpiresIn"], result["TokenType"]), "3600 Bearer")
 	text := func(name string) string { s, _ := result[name].(string); return s }
 	got := tokens{text("IdToken"), text("AccessToken"), text("RefreshToken")}
 
@@ -413,4 +442,33 @@ func noTrace(t *testing.T, aws *awsCLI) {
 	} {
 		same(t, "left: "+strings.Join(q.args, " "), names(t, aws.json(t, q.args...), q.list, q.name), []string{})
 	}
+}
+
+// The examples where they are, with the settings that `gatehouse env` prints for a shell, and the API at
+// each of its addresses.
+func TestExamplesInPlace(t *testing.T) {
+	t.Parallel()
+	need(t, "node")
+	s := start(t)
+	for name := range examples {
+		var out outputs
+		decode(t, s.gatehouse(t, "deploy", filepath.Join(repo, "examples", name), "--stage", "test", "--json"), &out)
+		out.check(t, s.URL)
+		id := out.ApiEndpoint[strings.LastIndexByte(out.ApiEndpoint, '/')+1:]
+		for _, args := range [][]string{
+			{out.ApiEndpoint + "/public"},
+			{s.URL + "/execute-api/" + id + "/public"},
+			{s.URL + "/public", "-H", "Host: " + id + ".execute-api.us-east-1.amazonaws.com"},
+			{"http://" + id + ".execute-api.localhost:" + s.Port + "/public", "--resolve", id + ".execute-api.localhost:" + s.Port + ":127.0.0.1"},
+			{"https://" + id + ".execute-api.us-east-1.amazonaws.com/public", "--cacert", filepath.Join(s.Dir, "ca.pem"),
+				"--connect-to", "::127.0.0.1:" + s.Port},
+		} {
+			status, _, body := curl(t, args...)
+			same(t, args[0], words(status, body), "200 Hello stranger!")
+		}
+	}
+	aws := s.aws(t)
+	r := run(t, aws.env, need(t, "sh"), "-c", `eval "$("$0" env --data "$1")" && "$2" --endpoint-url "$AWS_ENDPOINT_URL" cloudformation describe-stacks --query 'Stacks[].StackName' --output text`,
+		binary(t), s.Dir, aws.path)
+	same(t, "describe-stacks in a shell", sorted(strings.Fields(r.stdout+r.stderr)), []string{"test-jwt-api", "test-jwt-api-ts"})
 }

@@ -39,7 +39,7 @@ func TestSDKHTTPAPIs(t *testing.T) {
 		route := must(c.CreateRoute(ctx, &apigatewayv2.CreateRouteInput{ApiId: made.ApiId, RouteKey: aws.String("GET /things/{proxy+}"), Target: target}))(t)
 		must(c.CreateStage(ctx, &apigatewayv2.CreateStageInput{ApiId: made.ApiId, StageName: aws.String("$default"), AutoDeploy: aws.Bool(true)}))(t)
 		status, _, body := get(t, *made.ApiEndpoint+"/things/a/b?x=1")
-		same(t, "the route", fmt.Sprint(status, " ", body), "200 GET /base/a/b?x=1")
+		same(t, "the route", words(status, body), "200 GET /base/a/b?x=1")
 
 		// A stage that is deployed by hand serves its deployment, not what came since.
 		deployment := must(c.CreateDeployment(ctx, &apigatewayv2.CreateDeploymentInput{ApiId: made.ApiId}))(t)
@@ -47,14 +47,14 @@ func TestSDKHTTPAPIs(t *testing.T) {
 		must(c.UpdateRoute(ctx, &apigatewayv2.UpdateRouteInput{ApiId: made.ApiId, RouteId: route.RouteId, RouteKey: aws.String("GET /renamed/{proxy+}")}))(t)
 		for path, want := range map[string]string{"/renamed/a": "200 GET /base/a", "/things/a": `404 {"message":"Not Found"}`, "/v1/things/a": "200 GET /base/a", "/v1/renamed/a": `404 {"message":"Not Found"}`} {
 			status, _, body := get(t, *made.ApiEndpoint+path)
-			same(t, path, fmt.Sprint(status, " ", body), want)
+			same(t, path, words(status, body), want)
 		}
 
 		authorizer := must(c.CreateAuthorizer(ctx, &apigatewayv2.CreateAuthorizerInput{ApiId: made.ApiId, Name: aws.String("jwt"), AuthorizerType: apitypes.AuthorizerTypeJwt,
 			IdentitySource: []string{"$request.header.Authorization"}, JwtConfiguration: &apitypes.JWTConfiguration{Audience: []string{"me"}, Issuer: aws.String("https://cognito-idp.us-east-1.amazonaws.com/us-east-1_AbCdEfGhI")}}))(t)
 		must(c.UpdateRoute(ctx, &apigatewayv2.UpdateRouteInput{ApiId: made.ApiId, RouteId: route.RouteId, AuthorizationType: apitypes.AuthorizationTypeJwt, AuthorizerId: authorizer.AuthorizerId}))(t)
 		status, _, body = get(t, *made.ApiEndpoint+"/renamed/a")
-		same(t, "with an authorizer", fmt.Sprint(status, " ", body), `401 {"message":"Unauthorized"}`)
+		same(t, "with an authorizer", words(status, body), `401 {"message":"Unauthorized"}`)
 
 		same(t, "GetRoutes", len(must(c.GetRoutes(ctx, &apigatewayv2.GetRoutesInput{ApiId: made.ApiId}))(t).Items), 1)
 		same(t, "GetStages", len(must(c.GetStages(ctx, &apigatewayv2.GetStagesInput{ApiId: made.ApiId}))(t).Items), 2)
@@ -216,7 +216,7 @@ func TestBadTemplates(t *testing.T) {
 	ctx := t.Context()
 	for what, tt := range map[string]struct{ body, message string }{
 		"no YAML":             {"{", ""},
-		"no resources":        {"Outputs: {}", "At least one Resources member must be defined."},
+		"no resources":        {"Outputs: {}", "Template format error: At least one Resources member must be defined."},
 		"a cycle":             {"Resources:\n  A: {Type: AWS::Cognito::UserPool, DependsOn: B}\n  B: {Type: AWS::Cognito::UserPool, DependsOn: A}", "Circular dependency between resources: [A, B]"},
 		"an unknown name":     {"Resources:\n  A: {Type: AWS::Cognito::UserPoolClient, Properties: {UserPoolId: !Ref Nothing}}", "Template format error: Unresolved resource dependencies [Nothing] in the Resources block of the template"},
 		"a missing parameter": {"Parameters: {P: {Type: String}}\nResources:\n  A: {Type: AWS::Cognito::UserPool, Properties: {UserPoolName: !Ref P}}", "Parameters: [P] must have values"},

@@ -192,7 +192,7 @@ func TestSDKUsers(t *testing.T) {
 		typed[*types.NotAuthorizedException](t, "confirming twice", "User cannot be confirmed. Current status is CONFIRMED")(confirm(code))
 
 		got := must(c.AdminGetUser(ctx, &cognito.AdminGetUserInput{UserPoolId: &pool, Username: aws.String(mail)}))(t) // by alias
-		same(t, "AdminGetUser", fmt.Sprint(*got.Username, got.Enabled, got.UserStatus, attrs(got.UserAttributes)["email_verified"]), name+" true CONFIRMED true")
+		same(t, "AdminGetUser", words(*got.Username, got.Enabled, got.UserStatus, attrs(got.UserAttributes)["email_verified"]), name+" true CONFIRMED true")
 		typed[*types.NotAuthorizedException](t, "a wrong password", "Incorrect username or password.")(signIn("Passw0rd?"))
 		in := must(signIn(secret))(t)
 		if in.ChallengeName != "" || in.AuthenticationResult.ExpiresIn != 3600 || *in.AuthenticationResult.TokenType != "Bearer" {
@@ -254,7 +254,7 @@ func TestSDKUsers(t *testing.T) {
 		typed[*types.NotAuthorizedException](t, "after GlobalSignOut", "Access Token has been revoked")(c.GetUser(ctx, &cognito.GetUserInput{AccessToken: access}))
 		access = must(signIn("An0ther-0ne"))(t).AuthenticationResult.AccessToken
 		must(c.DeleteUser(ctx, &cognito.DeleteUserInput{AccessToken: access}))(t)
-		typed[*types.NotAuthorizedException](t, "a deleted user", "Incorrect username or password.")(signIn("An0ther-0ne"))
+		typed[*types.UserNotFoundException](t, "a deleted user", "User does not exist.")(signIn("An0ther-0ne"))
 		typed[*types.UserNotFoundException](t, "a deleted user", "User does not exist.")(c.AdminGetUser(ctx, &cognito.AdminGetUserInput{UserPoolId: &pool, Username: aws.String(name)}))
 	})
 }
@@ -269,7 +269,7 @@ func TestSDKAdmin(t *testing.T) {
 		// An invited user answers NEW_PASSWORD_REQUIRED with the temporary password of the mail.
 		create := &cognito.AdminCreateUserInput{UserPoolId: &pool, Username: aws.String("guest"), UserAttributes: []types.AttributeType{attr("email", "guest@example.com"), attr("email_verified", "true")}}
 		made := must(c.AdminCreateUser(ctx, create))(t).User
-		same(t, "AdminCreateUser", fmt.Sprint(*made.Username, made.UserStatus, made.Enabled), "guest FORCE_CHANGE_PASSWORD true")
+		same(t, "AdminCreateUser", words(*made.Username, made.UserStatus, made.Enabled), "guest FORCE_CHANGE_PASSWORD true")
 		typed[*types.UsernameExistsException](t, "the same name", "User account already exists")(c.AdminCreateUser(ctx, create))
 		temporary := s.lastCode(t, "guest@example.com")
 		for i, newPassword := range []string{"F1rst-One!", "Sec0nd-One!"} {

@@ -129,7 +129,7 @@ func TestSDKLambda(t *testing.T) {
 			t.Errorf("after the updates: %s", text)
 		}
 		conf := must(c.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{FunctionName: made.FunctionArn}))(t)
-		same(t, "the configuration", fmt.Sprint(*conf.Timeout, *conf.MemorySize, conf.Runtime, *conf.Handler, *conf.Role == *role), "10 256 python3.12 app.handler true")
+		same(t, "the configuration", words(*conf.Timeout, *conf.MemorySize, conf.Runtime, *conf.Handler, *conf.Role == *role), "10 256 python3.12 app.handler true")
 
 		must(c.AddPermission(ctx, &lambda.AddPermissionInput{FunctionName: name, StatementId: aws.String("api"), Action: aws.String("lambda:InvokeFunction"), Principal: aws.String("apigateway.amazonaws.com")}))(t)
 		var policy struct {

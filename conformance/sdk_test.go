@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -83,6 +84,9 @@ func coded(t testing.TB, what, code, message string) func(_ any, err error) {
 	}
 }
 
+// words joins values with blanks.
+func words(list ...any) string { return strings.TrimSpace(fmt.Sprintln(list...)) }
+
 // zipped makes a zip file of names and texts that alternate.
 func zipped(t testing.TB, files ...string) []byte {
 	t.Helper()
@@ -100,13 +104,3 @@ func zipped(t testing.TB, files ...string) []byte {
 
 // lambdaTrust is the trust policy of a function's role.
 const lambdaTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
-
-// has tells whether a list of names has one that contains part.
-func has(list []string, part string) bool {
-	for _, s := range list {
-		if strings.Contains(s, part) {
-			return true
-		}
-	}
-	return false
-}

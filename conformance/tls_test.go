@@ -71,7 +71,7 @@ func TestTLSAndVerifiers(t *testing.T) {
 	}
 	host := "cognito-idp.us-east-1.amazonaws.com"
 	status, _, body := curl(t, "--cacert", ca, "--connect-to", host+":443:127.0.0.1:"+s.Port, "https://"+host+"/"+pool+"/.well-known/jwks.json")
-	same(t, "jwks.json under AWS's name", fmt.Sprint(status, " ", body), "200 "+plain)
+	same(t, "jwks.json under AWS's name", words(status, body), "200 "+plain)
 	status, _, _ = curl(t, "--cacert", ca, "https://localhost:"+s.Port+"/_gatehouse/health")
 	same(t, "health", status, 200)
 

@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"fmt"
 	"maps"
 	"net/url"
 	"strings"
@@ -107,7 +106,7 @@ func (g *guarded) refuses(t testing.TB, what, header, step, says string) {
 func (g *guarded) refusesAs(t testing.TB, what, header, step, says, answer string) {
 	t.Helper()
 	status, h, body := get(t, g.route, "Authorization", header)
-	if got := fmt.Sprint(status, " ", body); got != answer {
+	if got := words(status, body); got != answer {
 		t.Errorf("%s: %s, want %s", what, got, answer)
 	}
 	if step != "identity source" && !strings.HasPrefix(h.Get("Www-Authenticate"), `Bearer scope="`) && !strings.HasPrefix(h.Get("Www-Authenticate"), `Bearer error="`) {
@@ -167,8 +166,9 @@ func TestTokens(t *testing.T) {
 
 	// No token, or none worth the name.
 	status, h, body := get(t, g.route)
-	same(t, "no token", fmt.Sprint(status, " ", body, h.Get("Www-Authenticate")), `401 {"message":"Unauthorized"}Bearer`)
-	g.refuses(t, "Bearer alone", "Bearer ", "identity source", "no token")
+	same(t, "no token", words(status, body, h.Get("Www-Authenticate")), `401 {"message":"Unauthorized"} Bearer`)
+	g.refuses(t, "an empty header", "", "identity source", "no token")
+	g.refuses(t, "Bearer alone", "Bearer", "jwt signature", "three parts")
 	g.refuses(t, "another scheme", "Basic amFuZTpqYW5l", "jwt signature", "three parts")
 	g.refuses(t, "nonsense", "Bearer nonsense", "jwt signature", "three parts")
 	g.refuses(t, "the refresh token", "Bearer "+good.refresh, "jwt signature", "three parts")

@@ -94,7 +94,6 @@ test("sign-up, SRP, session", async () => {
   const stale = p.user(name);
   stale.setSignInUserSession(second.session);
   await refused(call((cb) => stale.getUserAttributes(cb)), "NotAuthorizedException", "Access Token has been revoked");
-  await refused(call((cb) => stale.refreshSession(second.session.getRefreshToken(), cb)), "NotAuthorizedException", "Refresh Token has been revoked");
 });
 
 test("a forgotten password", async () => {
@@ -134,7 +133,7 @@ test("SRP with many users", async () => {
   const p = await newPool({ UsernameAttributes: undefined, AutoVerifiedAttributes: [] });
   for (let i = 0; i < 12; i++) {
     const name = `user-${"ü".repeat(i)}${i}`;
-    const secret = `Pä$$w0rd ${"x".repeat(i * 7)}`.trim();
+    const secret = `Pä$$w0rd${"x".repeat(i * 7)}`;
     await client.send(new AdminCreateUserCommand({ UserPoolId: p.poolId, Username: name, TemporaryPassword: secret, MessageAction: "SUPPRESS" }));
     const answer = await authenticate(p.user(name), name, secret);
     assert.deepEqual(answer.required, []);
