@@ -23,6 +23,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/api/lambda"
 	logsapi "github.com/gatehouse-dev/gatehouse/internal/api/logs"
 	"github.com/gatehouse-dev/gatehouse/internal/api/s3"
+	"github.com/gatehouse-dev/gatehouse/internal/api/ssm"
 	"github.com/gatehouse-dev/gatehouse/internal/api/sts"
 	"github.com/gatehouse-dev/gatehouse/internal/buckets"
 	"github.com/gatehouse-dev/gatehouse/internal/client"
@@ -34,6 +35,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/localca"
 	"github.com/gatehouse-dev/gatehouse/internal/logs"
 	"github.com/gatehouse-dev/gatehouse/internal/message"
+	"github.com/gatehouse-dev/gatehouse/internal/parameters"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/runtime"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
@@ -72,6 +74,7 @@ type Engine struct {
 	functions *functions.Service
 	apis      *httpapis.Service
 	buckets   *buckets.Service
+	params    *parameters.Service
 	stacks    *stacks.Service
 
 	services []wire.Service     // the AWS APIs that are served
@@ -186,12 +189,12 @@ func (e *Engine) open(ctx context.Context) error {
 	e.apis = httpapis.New(httpapis.Options{DB: e.db, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.registry = new(resource.Registry)
-	for _, types := range [][]resource.Type{e.iam.Resources(), e.logs.Resources(), e.buckets.Resources(), e.functions.Resources(), e.pools.Resources(), e.apis.Resources()} {
+	for _, types := range [][]resource.Type{e.iam.Resources(), e.logs.Resources(), e.buckets.Resources(), e.functions.Resources(), e.pools.Resources(), e.apis.Resources(), e.params.Resources()} {
 		for _, t := range types {
 			e.registry.Register(t)
 		}
 	}
-	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Account: cfg.Account, Outputs: e.reachable, Seal: box, Logger: cfg.Logger, Now: cfg.Now})
+	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Account: cfg.Account, Outputs: e.reachable, Seal: box, Logger: cfg.Logger, Now: cfg.Now})
 
 	verifier := token.NewVerifier(token.Options{Local: e.localKeys, Now: cfg.Now})
 	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
@@ -206,6 +209,7 @@ func (e *Engine) open(ctx context.Context) error {
 		{Model: &sts.Model, Handler: e.iam.STS()},
 		{Model: &s3.Model, Handler: e.buckets},
 		{Model: &logsapi.Model, Handler: e.logs},
+		{Model: &ssm.Model, Handler: e.params},
 	}
 	e.control = wire.NewServer(wire.Options{
 		Services: e.services, Auth: e.iam, Account: cfg.Account, DefaultRegion: cfg.Region, Logger: cfg.Logger, Now: cfg.Now,
