@@ -1,10 +1,10 @@
-// Package buckets answers the part of S3 that deployments need: buckets, and objects put, read, listed
-// and deleted whole. Tools upload code and templates here, and stacks and functions read them through
-// [Service.OpenObject].
+// Package buckets answers the part of S3 that deployments need: buckets, and objects put whole or in
+// parts, copied, read, listed and deleted. Tools upload code and templates here, and stacks and
+// functions read them through [Service.OpenObject].
 //
 // An object's content is a blob of the store, so equal content is kept once, and an object is there
 // whole or not at all. What S3 can do and this cannot (versions, access lists, encryption with keys of
-// KMS, uploads in parts) is refused by name.
+// KMS) is refused by name.
 package buckets
 
 import (

@@ -1,6 +1,7 @@
 package buckets
 
 import (
+	"bytes"
 	"context"
 	"crypto/md5"
 	"encoding/base64"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/s3"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
@@ -100,6 +102,9 @@ func (s *Service) DeleteBucket(ctx context.Context, in *s3.DeleteBucketRequest) 
 		if full {
 			return shape.Errorf("BucketNotEmpty", http.StatusConflict, "The bucket you tried to delete is not empty").With("BucketName", in.Bucket)
 		}
+		if err := dropUploads(tx, in.Bucket); err != nil {
+			return err
+		}
 		return bucketKind.Delete(tx, in.Bucket)
 	})
 	if errors.Is(err, store.ErrNotFound) {
@@ -147,7 +152,9 @@ func (s *Service) GetBucketVersioning(ctx context.Context, in *s3.GetBucketVersi
 func (s *Service) ListBuckets(ctx context.Context, in *s3.ListBucketsRequest) (*s3.ListBucketsOutput, error) {
 	limit := 10000
 	if in.MaxBuckets != nil {
-		limit = int(*in.MaxBuckets)
+		if limit = int(*in.MaxBuckets); limit < 1 || limit > 10000 {
+			return nil, shape.Errorf("InvalidArgument", 400, "Argument max-buckets must be an integer between 1 and 10000")
+		}
 	}
 	out := &s3.ListBucketsOutput{Buckets: []s3.Bucket{}, Prefix: in.Prefix,
 		Owner: &s3.Owner{ID: shape.Ptr(s.Account)}}
@@ -168,22 +175,35 @@ func (s *Service) ListBuckets(ctx context.Context, in *s3.ListBucketsRequest) (*
 	return out, err
 }
 
+// listed tells whether an access control list says more than that the owner has all rights.
+func listed(acl *string) bool {
+	return acl != nil && *acl != "private" && *acl != "bucket-owner-full-control"
+}
+
+// refuseKinds names the first of the kinds of storing that are asked for and do not exist here.
+func refuseKinds(sse, customer, tagging, redirect, class *string) error {
+	return refuse(map[string]bool{
+		"Server-side encryption " + val(sse): val(sse) != "" && *sse != "AES256",
+		"Encryption with a key of your own":  customer != nil,
+		"Object tagging":                     tagging != nil,
+		"A redirect of a website":            redirect != nil,
+		"Storage class " + val(class):        class != nil && *class != "STANDARD",
+	})
+}
+
 func (s *Service) PutObject(ctx context.Context, in *s3.PutObjectRequest) (*s3.PutObjectOutput, error) {
-	acl, sse := shape.Val(in.ACL), shape.Val(in.ServerSideEncryption)
 	if err := refuse(map[string]bool{
-		"An access control list":                acl != "" && acl != "private" && acl != "bucket-owner-full-control" || in.GrantFullControl != nil || in.GrantRead != nil || in.GrantReadACP != nil || in.GrantWriteACP != nil,
-		"Server-side encryption " + sse:         sse != "" && sse != "AES256",
-		"Encryption with a key of your own":     in.SSECustomerAlgorithm != nil,
-		"Object lock":                           in.ObjectLockMode != nil || in.ObjectLockLegalHoldStatus != nil || in.ObjectLockRetainUntilDate != nil,
-		"Object tagging":                        in.Tagging != nil,
-		"Appending to an object":                in.WriteOffsetBytes != nil,
-		"A redirect of a website":               in.WebsiteRedirectLocation != nil,
-		"Storage class " + val(in.StorageClass): in.StorageClass != nil && *in.StorageClass != "STANDARD",
+		"An access control list": listed(in.ACL) || in.GrantFullControl != nil || in.GrantRead != nil || in.GrantReadACP != nil || in.GrantWriteACP != nil,
+		"Object lock":            in.ObjectLockMode != nil || in.ObjectLockLegalHoldStatus != nil || in.ObjectLockRetainUntilDate != nil,
+		"Appending to an object": in.WriteOffsetBytes != nil,
 	}); err != nil {
 		return nil, err
 	}
-	if len(in.Key) > 1024 {
-		return nil, shape.Errorf("KeyTooLongError", 400, "Your key is too long")
+	if err := refuseKinds(in.ServerSideEncryption, in.SSECustomerAlgorithm, in.Tagging, in.WebsiteRedirectLocation, in.StorageClass); err != nil {
+		return nil, err
+	}
+	if err := checkKey(in.Key); err != nil {
+		return nil, err
 	}
 	if _, err := s.find(ctx, in.Bucket); err != nil {
 		return nil, err
@@ -203,30 +223,36 @@ func (s *Service) PutObject(ctx context.Context, in *s3.PutObjectRequest) (*s3.P
 		ContentType: shape.Val(in.ContentType), CacheControl: shape.Val(in.CacheControl), ContentDisposition: shape.Val(in.ContentDisposition),
 		ContentEncoding: strings.TrimPrefix(strings.TrimPrefix(shape.Val(in.ContentEncoding), "aws-chunked"), ","),
 		ContentLanguage: shape.Val(in.ContentLanguage), Metadata: in.Metadata, SHA256: shape.Val(in.ChecksumSHA256)}}
-	err = s.DB.Update(ctx, func(tx *store.Tx) error {
-		if _, err := bucketKind.Get(tx, in.Bucket); err != nil {
-			return err
-		}
-		if in.IfNoneMatch != nil || in.IfMatch != nil {
-			old, err := getObject(tx, in.Bucket, in.Key)
-			switch {
-			case err != nil && !errors.Is(err, store.ErrNotFound):
-				return err
-			case in.IfMatch != nil && err != nil:
-				return noKey(in.Key)
-			case in.IfMatch != nil && !matches(*in.IfMatch, old.etag), in.IfNoneMatch != nil && err == nil:
-				return shape.Errorf("PreconditionFailed", http.StatusPreconditionFailed, "At least one of the pre-conditions you specified did not hold")
-			}
-		}
-		return putObject(tx, in.Bucket, o)
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, noBucket(in.Bucket)
-	}
-	if err != nil {
+	if err := s.DB.Update(ctx, func(tx *store.Tx) error { return place(tx, in.Bucket, o, in.IfMatch, in.IfNoneMatch) }); err != nil {
 		return nil, err
 	}
 	return &s3.PutObjectOutput{ETag: &etag, ServerSideEncryption: shape.Ptr("AES256"), ChecksumSHA256: in.ChecksumSHA256}, nil
+}
+
+// place puts an object into a bucket, if the conditions on what is there hold.
+func place(tx *store.Tx, bucket string, o *object, ifMatch, ifNone *string) error {
+	if _, err := bucketKind.Get(tx, bucket); errors.Is(err, store.ErrNotFound) {
+		return noBucket(bucket)
+	} else if err != nil {
+		return err
+	}
+	if ifNone != nil || ifMatch != nil {
+		old, err := getObject(tx, bucket, o.key)
+		switch {
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return err
+		case ifMatch != nil && err != nil:
+			return noKey(o.key)
+		case ifMatch != nil && !matches(*ifMatch, old.etag), ifNone != nil && err == nil:
+			return shape.Errorf("PreconditionFailed", http.StatusPreconditionFailed, "At least one of the pre-conditions you specified did not hold")
+		}
+	}
+	err := putObject(tx, bucket, o)
+	if errors.Is(err, store.ErrNotFound) {
+		// The content was there already and went with its last owner just now. Clients try again.
+		return shape.Errorf("SlowDown", http.StatusServiceUnavailable, "Please reduce your request rate.")
+	}
+	return err
 }
 
 func val(p *string) string { return shape.Val(p) }
@@ -281,6 +307,11 @@ func opt(s string) *string {
 func (s *Service) GetObject(ctx context.Context, in *s3.GetObjectRequest) (*s3.GetObjectOutput, error) {
 	if err := refuse(map[string]bool{"Encryption with a key of your own": in.SSECustomerAlgorithm != nil, "Reading a part": in.PartNumber != nil}); err != nil {
 		return nil, err
+	}
+	for _, v := range []*string{in.ResponseContentType, in.ResponseCacheControl, in.ResponseContentDisposition, in.ResponseContentEncoding, in.ResponseContentLanguage} {
+		if v != nil && strings.ContainsFunc(*v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			return nil, shape.Errorf("InvalidArgument", 400, "Header value cannot be represented using ISO-8859-1.").With("ArgumentValue", *v)
+		}
 	}
 	o, err := s.object(ctx, in.Bucket, in.Key, in.VersionId, in.IfMatch, in.IfNoneMatch, in.IfModifiedSince, in.IfUnmodifiedSince)
 	if err != nil {
@@ -424,7 +455,7 @@ func (s *Service) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Request
 	after := shape.Val(in.StartAfter)
 	if in.ContinuationToken != nil {
 		raw, err := base64.RawURLEncoding.DecodeString(*in.ContinuationToken)
-		if err != nil {
+		if err != nil || !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0 {
 			return nil, shape.Errorf("InvalidArgument", 400, "The continuation token provided is incorrect")
 		}
 		after = string(raw)
