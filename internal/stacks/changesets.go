@@ -25,13 +25,16 @@ type ChangeSet struct {
 	Token       string
 	OnFailure   string
 	Target      *Target
-	Changes     []cfn.Change // with property values
+	Changes     []byte // []cfn.Change with property values; see [Service.encode]
 }
 
 var changeSets = store.Kind[ChangeSet]{Name: "stacks.changeset"}
 
 // noChanges is the reason of a change set that would do nothing; tools look for it.
 const noChanges = "The submitted information didn't contain changes. Submit different information to create a change set."
+
+// context says what the changes are, for sealing.
+func (c *ChangeSet) context() string { return "stacks.changes/" + c.ID }
 
 func changeSetKey(c *ChangeSet) store.Key {
 	return store.Key{ID: c.ID, Parent: c.StackID, Name: c.Name}

@@ -180,6 +180,18 @@ func (c *cloud) take() []string {
 	return calls
 }
 
+// count returns how often a call was made since the last take.
+func (c *cloud) count(call string) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.calls {
+		if s == call {
+			n++
+		}
+	}
+	return n
+}
+
 func (c *cloud) things() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -23,7 +23,7 @@ type doom struct {
 func (r *run) deleteAll() error {
 	var dooms []*doom
 	for _, row := range r.rows {
-		d := &doom{row: row, things: row.all()}
+		d := &doom{row: row, things: row.all(), undo: r.op.Undo}
 		if len(d.things) > 0 {
 			dooms = append(dooms, d)
 		}

@@ -344,7 +344,7 @@ func (r *run) fail(why string) error {
 
 // turnIntoDelete goes on with a creation by deleting the stack.
 func (r *run) turnIntoDelete(why string) error {
-	r.op.Kind, r.op.Phase = opDelete, forward
+	r.op.Kind, r.op.Phase, r.op.Undo = opDelete, forward, true
 	r.pending.op = true
 	r.stackStatus(cfn.StackStatusDeleteInProgress, why)
 	return r.commit(true)

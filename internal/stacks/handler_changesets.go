@@ -86,12 +86,15 @@ func (s *Service) planChangeSet(ctx context.Context, st *Stack, rows map[string]
 	c := &ChangeSet{
 		Name: in.ChangeSetName, StackID: st.ID, StackName: st.Name, Type: cfn.ChangeSetTypeUpdate, Description: shape.Val(in.Description),
 		Created: s.o.Now().UnixMilli(), Status: cfn.ChangeSetStatusCreateComplete, Execution: cfn.ExecutionStatusAvailable,
-		Token: shape.Val(in.ClientToken), OnFailure: shape.Val(in.OnStackFailure), Target: p.target, Changes: p.plan.describe(hidden),
+		Token: shape.Val(in.ClientToken), OnFailure: shape.Val(in.OnStackFailure), Target: p.target,
 	}
 	c.ID = arn.ARN{
 		Partition: st.Partition, Service: "cloudformation", Region: st.Region, Account: st.Account,
 		Resource: "changeSet/" + c.Name + "/" + ident.UUID(),
 	}.String()
+	if c.Changes, err = s.encode(changeList{p.plan.describe(hidden)}, c.context()); err != nil {
+		return nil, err
+	}
 	if create {
 		c.Type = cfn.ChangeSetTypeCreate
 	}
@@ -137,6 +140,9 @@ func (s *Service) planChangeSet(ctx context.Context, st *Stack, rows map[string]
 	return out, nil
 }
 
+// changeList is what [ChangeSet.Changes] encodes.
+type changeList struct{ Changes []cfn.Change }
+
 // changeSet finds a change set by ARN, or by name and stack.
 func (s *Service) changeSet(ctx context.Context, name string, stack *string) (*ChangeSet, error) {
 	return view(ctx, s.o.DB, func(tx *store.Tx) (*ChangeSet, error) {
@@ -175,11 +181,15 @@ func (s *Service) DescribeChangeSet(ctx context.Context, in *cfn.DescribeChangeS
 	if err != nil {
 		return nil, err
 	}
-	from, err := offset(in.NextToken, len(c.Changes))
+	var list changeList
+	if err := s.decode(c.Changes, c.context(), &list); err != nil {
+		return nil, err
+	}
+	from, err := offset(in.NextToken, len(list.Changes))
 	if err != nil {
 		return nil, err
 	}
-	changes, next := page(c.Changes, from)
+	changes, next := page(list.Changes, from)
 	if !shape.Val(in.IncludePropertyValues) {
 		for _, ch := range changes {
 			r := ch.ResourceChange

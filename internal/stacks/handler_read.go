@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
@@ -241,10 +242,10 @@ func (s *Service) ListStackResources(ctx context.Context, in *cfn.ListStackResou
 	after := ""
 	if in.NextToken != nil {
 		data, err := base64.RawURLEncoding.DecodeString(*in.NextToken)
-		if err != nil {
+		if err != nil || bytes.ContainsFunc(data, func(r rune) bool { return !('0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z') }) {
 			return nil, invalid("The NextToken is not valid.")
 		}
-		after = string(data)
+		after = string(data) // a logical id
 	}
 	_, list, err := s.resourcesOf(ctx, in.StackName, after, pageSize+1)
 	if err != nil {

@@ -158,15 +158,21 @@ func (s *Service) Close(ctx context.Context) error {
 func (s *Service) launch(r *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing || s.runs[r.stack.ID] != nil {
+	if s.closing {
 		close(r.done)
 		return
 	}
+	before := s.runs[r.stack.ID]
 	s.runs[r.stack.ID] = r
 	s.wg.Go(func() {
+		if before != nil {
+			<-before.done // its last commit is durable, or it is not the owner any more
+		}
 		err := r.drive()
 		s.mu.Lock()
-		delete(s.runs, r.stack.ID)
+		if s.runs[r.stack.ID] == r {
+			delete(s.runs, r.stack.ID)
+		}
 		s.mu.Unlock()
 		if err == nil && r.signal == signalDelete && r.stack.Deleted == 0 && r.op.Kind != opDelete {
 			err = s.deleteAfter(r) // the wish came too late to stop the creation
@@ -220,7 +226,7 @@ func (s *Service) adopt(ctx context.Context, all bool) error {
 			if err := rows.Scan(&r.stack, &r.owner, &until); err != nil {
 				return nil, err
 			}
-			if r.owner != s.owner && (all || until < s.o.Now().UnixMilli()) {
+			if gone := until < s.o.Now().UnixMilli(); gone && s.running(r.stack) == nil || all && r.owner != s.owner {
 				out = append(out, r)
 			}
 		}

@@ -144,6 +144,7 @@ type Operation struct {
 	RetainExceptOnCreate bool
 	Retain               []string // of delete: logical ids
 	Force                bool
+	Undo                 bool // the deletion undoes the creation
 	TagsChanged          bool
 	Deadline             int64 // epoch milliseconds, 0: none
 	Attempts             int   // how often it was taken up

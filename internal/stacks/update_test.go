@@ -4,7 +4,9 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	cfn "github.com/gatehouse-dev/gatehouse/internal/api/cloudformation"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
@@ -414,4 +416,29 @@ func (b *bench) stack0(name string) cfn.Stack {
 		b.t.Fatal(err)
 	}
 	return out.Stacks[0]
+}
+
+// TestOneAfterAnother begins an operation as soon as the one before can be seen to be complete, and
+// before its goroutine knows.
+func TestOneAfterAnother(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		done := make(chan error, 1)
+		var once sync.Once
+		b.o.DB.OnChange(stacks.Name, func(id string) {
+			if id != "" && b.stack0(id).StackStatus == "CREATE_COMPLETE" {
+				once.Do(func() {
+					go func() { done <- b.delete("demo") }()
+					for b.stack0(id).StackStatus == "CREATE_COMPLETE" {
+						time.Sleep(time.Millisecond)
+					}
+					time.Sleep(5 * time.Millisecond)
+				})
+			}
+		})
+		out, err := b.CreateStack(b.ctx, &cfn.CreateStackInput{StackName: "demo", TemplateBody: shape.Ptr(chain), Capabilities: allCaps})
+		b.must(err)
+		b.must(<-done)
+		b.status(*out.StackId, "DELETE_COMPLETE")
+		b.expect("what exists", b.cloud.things(), nil)
+	})
 }
