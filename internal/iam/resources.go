@@ -30,13 +30,13 @@ type hangings struct {
 	managed []string
 }
 
-func readHangings(props map[string]any) (h hangings, err error) {
+func readHangings(role string, props map[string]any) (h hangings, err error) {
 	h.inline = map[string]string{}
 	list, _ := props["Policies"].([]any)
 	for _, p := range list {
 		in := new(iam.PutRolePolicyRequest)
 		m, _ := p.(map[string]any)
-		if err := resource.Bind(&iam.Model, 0, m, in, nil); err != nil {
+		if err := resource.Input(&iam.Model, in, resource.With(m, map[string]any{"RoleName": role}), nil); err != nil {
 			return h, err
 		}
 		h.inline[in.PolicyName] = in.PolicyDocument
@@ -50,45 +50,39 @@ func readHangings(props map[string]any) (h hangings, err error) {
 	return h, nil
 }
 
-// validate holds an input that was bound from properties against the model, as the wire does.
-func validate(name string, in any) error {
-	return shape.Validate(&iam.Model, iam.Model.Ref(name), in)
+// read makes the call that would create the role of the properties, and says what hangs on it.
+func (h roleResource) read(r *resource.Request, name string) (*iam.CreateRoleRequest, hangings, error) {
+	in := new(iam.CreateRoleRequest)
+	if err := resource.Input(&iam.Model, in, resource.With(map[string]any{"RoleName": name}, r.Props), elsewhere); err != nil {
+		return nil, hangings{}, err
+	}
+	tags, err := r.AllTags("Tags")
+	if err != nil {
+		return nil, hangings{}, err
+	}
+	in.Tags = tagList(tags)
+	want, err := readHangings(in.RoleName, r.Props)
+	return in, want, err
 }
 
 func (h roleResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	in := new(iam.CreateRoleRequest)
-	if err := resource.Bind(&iam.Model, 0, r.Props, in, elsewhere); err != nil {
-		return resource.Result{}, err
-	}
-	if in.RoleName == "" {
-		in.RoleName = r.PhysicalName(64, false)
-	}
-	in.Absent = 0
-	if err := validate("CreateRoleRequest", in); err != nil {
-		return resource.Result{}, err
-	}
-	for k, v := range r.Tags {
-		if !slices.ContainsFunc(in.Tags, func(t iam.Tag) bool { return t.Key == k }) {
-			in.Tags = append(in.Tags, iam.Tag{Key: k, Value: v})
-		}
-	}
-	want, err := readHangings(r.Props)
+	in, want, err := h.read(r, r.PhysicalName(64, false))
 	if err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.CreateRole(ctx, in)
+	role, err := h.s.createRole(ctx, in, r.Token)
 	if err != nil {
 		return resource.Result{}, err
 	}
-	if err := h.hang(ctx, in.RoleName, hangings{}, want); err != nil {
-		h.Delete(ctx, &resource.Request{PhysicalID: in.RoleName}) // half a role must not stay
+	if err := h.hang(ctx, role.Name, hangings{}, want); err != nil {
+		h.Delete(ctx, &resource.Request{PhysicalID: role.Name}) // half a role must not stay
 		return resource.Result{}, err
 	}
-	return roleResult(out.Role), nil
+	return roleResult(role), nil
 }
 
-func roleResult(r *iam.Role) resource.Result {
-	return resource.Result{PhysicalID: r.RoleName, Attrs: map[string]any{"Arn": r.Arn, "RoleId": r.RoleId}}
+func roleResult(r *Role) resource.Result {
+	return resource.Result{PhysicalID: r.Name, Attrs: map[string]any{"Arn": r.ARN, "RoleId": r.ID}}
 }
 
 // hang brings a role's policies from what they were to what they should be. Policies that others put
@@ -101,9 +95,6 @@ func (h roleResource) hang(ctx context.Context, role string, old, want hangings)
 	}
 	for name, doc := range want.inline {
 		in := &iam.PutRolePolicyRequest{RoleName: role, PolicyName: name, PolicyDocument: doc}
-		if err := validate("PutRolePolicyRequest", in); err != nil {
-			return err
-		}
 		if _, err := h.s.PutRolePolicy(ctx, in); err != nil {
 			return err
 		}
@@ -126,54 +117,28 @@ func (h roleResource) hang(ctx context.Context, role string, old, want hangings)
 }
 
 // gone tells of an error that says that something is not there.
-func gone(err error) bool {
-	var e *shape.Error
-	return errors.As(err, &e) && e.Code == "NoSuchEntity"
-}
+func gone(err error) bool { return shape.HasCode(err, "NoSuchEntity") }
 
 func (h roleResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	in := new(iam.CreateRoleRequest)
-	if err := resource.Bind(&iam.Model, 0, r.Props, in, elsewhere); err != nil {
-		return resource.Result{}, err
-	}
-	if err := checkTrust(in.AssumeRolePolicyDocument); err != nil {
-		return resource.Result{}, err
-	}
-	old, err := readHangings(r.OldProps)
+	in, want, err := h.read(r, r.PhysicalID)
 	if err != nil {
 		return resource.Result{}, err
 	}
-	want, err := readHangings(r.Props)
+	old, err := readHangings(r.PhysicalID, r.OldProps)
 	if err != nil {
 		return resource.Result{}, err
 	}
-	tags := map[string]string{}
-	for k, v := range r.Tags {
-		tags[k] = v
+	if err := h.s.changeRole(ctx, r.PhysicalID, func(role *Role) error { return role.configure(in) }); err != nil {
+		return resource.Result{}, err
 	}
-	for _, t := range in.Tags {
-		tags[t.Key] = t.Value
+	if err := h.hang(ctx, r.PhysicalID, old, want); err != nil {
+		return resource.Result{}, err
 	}
-	session := int64(3600)
-	if in.MaxSessionDuration != nil {
-		session = *in.MaxSessionDuration
-	}
-	err = h.s.changeRole(ctx, r.PhysicalID, func(role *Role) error {
-		role.Trust, role.Description, role.MaxSession = in.AssumeRolePolicyDocument, in.Description, session
-		role.Boundary, role.Tags = shape.Val(in.PermissionsBoundary), tags
-		return nil
-	})
-	if err == nil {
-		err = h.hang(ctx, r.PhysicalID, old, want)
-	}
+	role, err := h.s.getRole(ctx, r.PhysicalID)
 	if err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.GetRole(ctx, &iam.GetRoleRequest{RoleName: r.PhysicalID})
-	if err != nil {
-		return resource.Result{}, err
-	}
-	return roleResult(out.Role), nil
+	return roleResult(role), nil
 }
 
 // Delete removes the role with all that hangs on it, as CloudFormation does.
@@ -186,10 +151,7 @@ func (h roleResource) Delete(ctx context.Context, r *resource.Request) error {
 	if err == nil {
 		_, err = h.s.DeleteRole(ctx, &iam.DeleteRoleRequest{RoleName: r.PhysicalID})
 	}
-	if gone(err) {
-		return nil
-	}
-	return err
+	return resource.Gone(err, "NoSuchEntity")
 }
 
 // policyResource makes AWS::IAM::Policy: an inline policy of roles.
@@ -207,17 +169,13 @@ func policyRoles(props map[string]any) []string {
 }
 
 func (h policyResource) put(ctx context.Context, r *resource.Request) (string, error) {
-	in := new(iam.PutRolePolicyRequest)
-	if err := resource.Bind(&iam.Model, 0, r.Props, in, map[string]string{"Roles": ""}); err != nil {
-		return "", err
-	}
 	targets := policyRoles(r.Props)
 	if len(targets) == 0 {
 		return "", errors.New("At least one of [Groups,Roles,Users] must be non-empty.")
 	}
+	in := new(iam.PutRolePolicyRequest)
 	for _, role := range targets {
-		in.RoleName, in.Absent = role, 0
-		if err := validate("PutRolePolicyRequest", in); err != nil {
+		if err := resource.Input(&iam.Model, in, resource.With(r.Props, map[string]any{"RoleName": role}), map[string]string{"Roles": ""}); err != nil {
 			return "", err
 		}
 		if _, err := h.s.PutRolePolicy(ctx, in); err != nil {

@@ -35,6 +35,7 @@ type Role struct {
 	Inline              map[string]string // policy documents by name
 	Attached            []string          // ARNs of managed policies
 	Tags                map[string]string
+	Token               string `json:",omitempty"` // of the step of a stack that made it
 }
 
 var roles = store.Kind[Role]{Name: "iam.role"}
@@ -75,34 +76,57 @@ func (s *Service) changeRole(ctx context.Context, name string, f func(*Role) err
 }
 
 func (s *Service) CreateRole(ctx context.Context, in *iam.CreateRoleRequest) (*iam.CreateRoleResponse, error) {
-	path := "/"
-	if in.Path != nil {
-		path = *in.Path
-	}
-	if err := checkTrust(in.AssumeRolePolicyDocument); err != nil {
-		return nil, err
-	}
-	session := int64(3600)
-	if in.MaxSessionDuration != nil {
-		session = *in.MaxSessionDuration
-	}
-	r := &Role{
-		Name: in.RoleName, Path: path, ID: ident.UniqueID("AROA"), Created: s.Now().UnixMilli(),
-		ARN:   arn.ARN{Partition: "aws", Service: "iam", Account: s.Account, Resource: "role" + path + in.RoleName}.String(),
-		Trust: in.AssumeRolePolicyDocument, Description: in.Description, MaxSession: session, Boundary: shape.Val(in.PermissionsBoundary),
-		Inline: map[string]string{}, Tags: map[string]string{},
-	}
-	if err := setTags(r.Tags, in.Tags); err != nil {
-		return nil, err
-	}
-	err := s.DB.Update(ctx, func(tx *store.Tx) error { return roles.Insert(tx, roleKey(r.Name), r) })
-	if errors.Is(err, store.ErrExists) {
-		return nil, iam.EntityAlreadyExistsException("Role with name %s already exists.", in.RoleName)
-	}
+	r, err := s.createRole(ctx, in, "")
 	if err != nil {
 		return nil, err
 	}
 	return &iam.CreateRoleResponse{Role: r.shape(true)}, nil
+}
+
+// createRole makes a role. token, if any, tells tries to make the same role.
+func (s *Service) createRole(ctx context.Context, in *iam.CreateRoleRequest, token string) (*Role, error) {
+	path := "/"
+	if in.Path != nil {
+		path = *in.Path
+	}
+	r := &Role{
+		Name: in.RoleName, Path: path, ID: ident.UniqueID("AROA"), Created: s.Now().UnixMilli(), Inline: map[string]string{}, Token: token,
+		ARN: arn.ARN{Partition: "aws", Service: "iam", Account: s.Account, Resource: "role" + path + in.RoleName}.String(),
+	}
+	if err := r.configure(in); err != nil {
+		return nil, err
+	}
+	made := r
+	err := s.DB.Update(ctx, func(tx *store.Tx) error {
+		made = r
+		err := roles.Insert(tx, roleKey(r.Name), r)
+		if !errors.Is(err, store.ErrExists) {
+			return err
+		}
+		old, err := roles.Get(tx, roleKey(r.Name).ID)
+		if err != nil {
+			return err
+		}
+		if token == "" || old.Token != token {
+			return iam.EntityAlreadyExistsException("Role with name %s already exists.", in.RoleName)
+		}
+		made = old
+		return nil
+	})
+	return made, err
+}
+
+// configure applies what of a role can be changed, and puts the default where a setting is absent.
+func (r *Role) configure(in *iam.CreateRoleRequest) error {
+	if err := checkTrust(in.AssumeRolePolicyDocument); err != nil {
+		return err
+	}
+	r.Trust, r.Description, r.Boundary, r.MaxSession = in.AssumeRolePolicyDocument, in.Description, shape.Val(in.PermissionsBoundary), 3600
+	if in.MaxSessionDuration != nil {
+		r.MaxSession = *in.MaxSessionDuration
+	}
+	r.Tags = map[string]string{}
+	return setTags(r.Tags, in.Tags)
 }
 
 // shape returns the role as the API shows it. Tags and boundary are left out of lists.

@@ -14,13 +14,13 @@ import (
 // The alphabets that AWS's identifiers are drawn from.
 const (
 	Digits   = "0123456789"
-	lower    = "abcdefghijklmnopqrstuvwxyz"
+	Lower    = "abcdefghijklmnopqrstuvwxyz"
 	upper    = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	LowerNum = Digits + lower         // client ids, API ids
+	LowerNum = Digits + Lower         // client ids, API ids
 	UpperNum = Digits + upper         // suffixes of physical resource names
-	AlphaNum = Digits + upper + lower // user pool ids
+	AlphaNum = Digits + upper + Lower // user pool ids
 	base32   = upper + "234567"       // access key ids
-	base64   = upper + lower + Digits + "+/"
+	base64   = upper + Lower + Digits + "+/"
 )
 
 // Random returns n characters drawn independently and uniformly from alphabet, which holds 2 to 256
@@ -56,7 +56,7 @@ func ClientSecret() string { return Random(LowerNum, 51) }
 
 // APIID returns the id of an API, 10 characters. It begins with a letter, for it is a DNS label and
 // some URL parsers take a label of digits for an address.
-func APIID() string { return Random(lower, 1) + Random(LowerNum, 9) }
+func APIID() string { return Random(Lower, 1) + Random(LowerNum, 9) }
 
 // ShortID returns the id of a part of an API, such as a route or an integration: 7 characters.
 func ShortID() string { return Random(LowerNum, 7) }
@@ -100,6 +100,3 @@ func UniqueID(prefix string) string {
 
 // SecretKey returns the secret part of an access key, 40 characters (240 bits).
 func SecretKey() string { return Random(base64, 40) }
-
-// Suffix returns n characters for the end of a physical resource name.
-func Suffix(n int) string { return Random(UpperNum, n) }

@@ -24,7 +24,6 @@ func TestForms(t *testing.T) {
 		{"AccessKeyID", `^ASIA[A-Z2-7]{16}$`, func() string { return AccessKeyID("ASIA") }},
 		{"UniqueID", `^AROA[A-Z2-7]{17}$`, func() string { return UniqueID("AROA") }},
 		{"SecretKey", `^[A-Za-z0-9+/]{40}$`, SecretKey},
-		{"Suffix", `^[0-9A-Z]{12}$`, func() string { return Suffix(12) }},
 	} {
 		re := regexp.MustCompile(c.pattern)
 		seen := map[string]bool{}

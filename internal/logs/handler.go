@@ -63,19 +63,30 @@ func (s *Service) change(ctx context.Context, name string, f func(*group) error)
 }
 
 func (s *Service) CreateLogGroup(ctx context.Context, in *logs.CreateLogGroupRequest) (*logs.CreateLogGroupResponse, error) {
+	return &logs.CreateLogGroupResponse{}, s.create(ctx, in, "")
+}
+
+// create makes a group. token, if any, tells tries to make the same group.
+func (s *Service) create(ctx context.Context, in *logs.CreateLogGroupRequest, token string) error {
 	if in.KmsKeyId != nil {
-		return nil, logs.InvalidParameterException("kmsKeyId is not supported: log events are not encrypted with keys of KMS.")
+		return logs.InvalidParameterException("kmsKeyId is not supported: log events are not encrypted with keys of KMS.")
 	}
 	class := shape.Val(in.LogGroupClass)
 	if class == "" {
 		class = "STANDARD"
 	}
-	g := &group{Region: wire.CallFrom(ctx).Region, Name: in.LogGroupName, Created: s.Now().UnixMilli(), Class: class, Tags: in.Tags}
-	err := s.DB.Update(ctx, func(tx *store.Tx) error { return groups.Insert(tx, groupKey(g.Region, g.Name), g) })
-	if errors.Is(err, store.ErrExists) {
-		return nil, logs.ResourceAlreadyExistsException("The specified log group already exists")
-	}
-	return &logs.CreateLogGroupResponse{}, err
+	g := &group{Region: wire.CallFrom(ctx).Region, Name: in.LogGroupName, Created: s.Now().UnixMilli(), Class: class, Tags: in.Tags, Token: token}
+	key := groupKey(g.Region, g.Name)
+	return s.DB.Update(ctx, func(tx *store.Tx) error {
+		err := groups.Insert(tx, key, g)
+		if !errors.Is(err, store.ErrExists) {
+			return err
+		}
+		if old, err := groups.Get(tx, key.ID); err != nil || token != "" && old.Token == token {
+			return err
+		}
+		return logs.ResourceAlreadyExistsException("The specified log group already exists")
+	})
 }
 
 func (s *Service) DeleteLogGroup(ctx context.Context, in *logs.DeleteLogGroupRequest) (*logs.DeleteLogGroupResponse, error) {

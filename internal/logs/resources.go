@@ -2,11 +2,9 @@ package logs
 
 import (
 	"context"
-	"errors"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/logs"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
-	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
@@ -23,25 +21,15 @@ type groupResource struct{ s *Service }
 
 func (h groupResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(logs.CreateLogGroupRequest)
-	if err := resource.Bind(&logs.Model, 0, r.Props, in, map[string]string{"RetentionInDays": ""}); err != nil {
+	props := resource.With(map[string]any{"LogGroupName": r.PhysicalName(512, false)}, r.Props)
+	if err := resource.Input(&logs.Model, in, props, map[string]string{"RetentionInDays": ""}); err != nil {
 		return resource.Result{}, err
 	}
-	if in.LogGroupName == "" {
-		in.LogGroupName = r.PhysicalName(512, false)
-	}
-	in.Absent = 0
-	if err := shape.Validate(&logs.Model, logs.Model.Ref("CreateLogGroupRequest"), in); err != nil {
+	var err error
+	if in.Tags, err = r.AllTags("Tags"); err != nil {
 		return resource.Result{}, err
 	}
-	if in.Tags == nil {
-		in.Tags = map[string]string{}
-	}
-	for k, v := range r.Tags {
-		if _, own := in.Tags[k]; !own {
-			in.Tags[k] = v
-		}
-	}
-	if _, err := h.s.CreateLogGroup(ctx, in); err != nil {
+	if err := h.s.create(ctx, in, r.Token); err != nil {
 		return resource.Result{}, err
 	}
 	r.PhysicalID = in.LogGroupName
@@ -53,17 +41,11 @@ func (h groupResource) Create(ctx context.Context, r *resource.Request) (resourc
 }
 
 func (h groupResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	tags, err := resource.Tags(r.Props["Tags"])
+	tags, err := r.AllTags("Tags")
 	if err != nil {
 		return resource.Result{}, err
 	}
-	for k, v := range r.Tags {
-		if _, own := tags[k]; !own {
-			tags[k] = v
-		}
-	}
-	err = h.s.change(ctx, r.PhysicalID, func(g *group) error { g.Tags = tags; return nil })
-	if err != nil {
+	if err := h.s.change(ctx, r.PhysicalID, func(g *group) error { g.Tags = tags; return nil }); err != nil {
 		return resource.Result{}, err
 	}
 	return h.retain(ctx, r)
@@ -74,7 +56,7 @@ func (h groupResource) retain(ctx context.Context, r *resource.Request) (resourc
 	var err error
 	if days, ok := r.Props["RetentionInDays"]; ok {
 		in := new(logs.PutRetentionPolicyRequest)
-		if err = resource.Bind(&logs.Model, 0, map[string]any{"RetentionInDays": days, "LogGroupName": r.PhysicalID}, in, nil); err == nil {
+		if err = resource.Input(&logs.Model, in, map[string]any{"RetentionInDays": days, "LogGroupName": r.PhysicalID}, nil); err == nil {
 			_, err = h.s.PutRetentionPolicy(ctx, in)
 		}
 	} else {
@@ -89,9 +71,5 @@ func (h groupResource) retain(ctx context.Context, r *resource.Request) (resourc
 
 func (h groupResource) Delete(ctx context.Context, r *resource.Request) error {
 	_, err := h.s.DeleteLogGroup(ctx, &logs.DeleteLogGroupRequest{LogGroupName: r.PhysicalID})
-	var e *shape.Error
-	if errors.As(err, &e) && e.Code == "ResourceNotFoundException" {
-		return nil
-	}
-	return err
+	return resource.Gone(err, "ResourceNotFoundException")
 }

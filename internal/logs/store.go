@@ -16,6 +16,7 @@ type group struct {
 	Retention    int64 // days; 0: for ever
 	Class        string
 	Tags         map[string]string
+	Token        string `json:",omitempty"` // of the step of a stack that made it
 }
 
 var groups = store.Kind[group]{Name: "logs.group"}

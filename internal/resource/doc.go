@@ -1,7 +1,7 @@
 // Package resource is what the stack engine and the services' resource types know of each other.
 //
 // A service brings its CloudFormation types as values of [Type]: a name and a [Handler] with Create, Update and
-// Delete. The handler turns properties into a call of the service's own API, mostly with [Bind], and
+// Delete. The handler turns properties into a call of the service's own API, mostly with [Input], and
 // nothing else; the engine registers all types in one [Registry] and the stacks service drives them.
 //
 //	func (s *Service) Resources() []resource.Type {
@@ -10,11 +10,18 @@
 //
 //	func (h logGroup) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 //		in := new(logs.CreateLogGroupRequest)
-//		if err := resource.Bind(&logs.Model, ref, r.Props, in, nil); err != nil {
+//		if err := resource.Input(&logs.Model, in, r.Props, nil); err != nil {
 //			return resource.Result{}, err
 //		}
 //		…
 //	}
+//
+// # Twice
+//
+// A server may die between a handler's call and the note of its result; the step is then run again, with
+// the same [Request.Token]. So Create finds what it has made before and returns it: by a name or id that
+// follows from the token ([Request.PhysicalName], [Request.ID]), or by the token, kept with the thing.
+// Nothing else tells it from what belongs to another. A test of package engine creates each type twice.
 //
 // # Schemas
 //

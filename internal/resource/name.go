@@ -1,8 +1,6 @@
 package resource
 
 import (
-	"crypto/sha256"
-	"math/big"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/ident"
@@ -11,27 +9,14 @@ import (
 const suffixLen = 12
 
 // PhysicalName makes a name for a resource that the template does not name: STACK-LOGICAL-SUFFIX, at
-// most maxLen characters, with a random suffix of twelve. What is too long is cut from the stack's
-// name and the logical id: the shorter of the two is kept whole as long as it takes no more than half.
-// lower is for names that may hold only lower-case letters, those of buckets.
+// most maxLen characters, with a suffix of twelve that follows from the token: a step that is run again
+// after a crash names the same thing. What is too long is cut from the stack's name and the logical id:
+// the shorter of the two is kept whole as long as it takes no more than half. lower is for names that may
+// hold only lower-case letters, those of buckets.
 //
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resources-section-structure.html
-func PhysicalName(stackName, logicalID string, maxLen int, lower bool) string {
-	return physicalName(stackName, logicalID, ident.Suffix(suffixLen), maxLen, lower)
-}
-
-// PhysicalName is the package's PhysicalName for this request. The suffix follows from the token: a
-// step that is run again after a crash names the same thing.
 func (r *Request) PhysicalName(maxLen int, lower bool) string {
-	if r.Token == "" {
-		return PhysicalName(r.StackName, r.LogicalID, maxLen, lower)
-	}
-	sum := sha256.Sum256([]byte(r.StackID + "\x00" + r.LogicalID + "\x00" + r.Token))
-	digits := strings.ToUpper(new(big.Int).SetBytes(sum[:]).Text(36))
-	for len(digits) < suffixLen {
-		digits += "0"
-	}
-	return physicalName(r.StackName, r.LogicalID, digits[len(digits)-suffixLen:], maxLen, lower)
+	return physicalName(r.StackName, r.LogicalID, r.ID("", ident.UpperNum, suffixLen), maxLen, lower)
 }
 
 func physicalName(stack, logical, suffix string, maxLen int, lower bool) string {

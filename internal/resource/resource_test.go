@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -226,8 +227,8 @@ func TestPhysicalName(t *testing.T) {
 	if r.PhysicalName(64, false) == other.PhysicalName(64, false) {
 		t.Error("two steps have the same name")
 	}
-	if a, b := PhysicalName("demo", "Pool", 64, false), PhysicalName("demo", "Pool", 64, false); a == b {
-		t.Error("not random")
+	if id := r.ID("abc", "0123456789", 10); !regexp.MustCompile(`^[abc][0-9]{9}$`).MatchString(id) || id != r.ID("abc", "0123456789", 10) {
+		t.Errorf("id %s", id)
 	}
 }
 

@@ -1,6 +1,9 @@
 package shape
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Error is an error of an AWS API as its caller sees it. Packages under internal/api have a
 // constructor for each modelled error; the protocols write it in their own form.
@@ -34,6 +37,12 @@ func Errorf(code string, status int, format string, args ...any) *Error {
 		msg = fmt.Sprintf(format, args...)
 	}
 	return &Error{Code: code, Message: msg, Status: status, Server: status >= 500}
+}
+
+// HasCode tells whether err is, or wraps, an [Error] with the code.
+func HasCode(err error, code string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == code
 }
 
 // Ptr returns a pointer to v, for optional members.
