@@ -75,6 +75,13 @@ func TestValidationWording(t *testing.T) {
 			one("Value at 'environment.variables' failed to satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+, Member must not be null]")},
 		{"list of strings, null clause", &lambda.Model, "CreateFunction", `{"FunctionName":"f","Role":"arn:aws:iam::000000000000:role/r","Code":{},"Architectures":["foo"]}`, "ValidationException",
 			one("Value '[foo]' at 'architectures' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]")},
+		{"NUL", &cognitoidp.Model, "CreateUserPool", `{"PoolName":"p","EmailVerificationMessage":"a{####}b\u0000"}`, "InvalidParameterException",
+			one("Value at 'emailVerificationMessage' failed to satisfy constraint: Member must be valid UTF-8 text without NUL characters")},
+		{"NUL where nothing else is asked", &lambda.Model, "CreateFunction", `{"FunctionName":"f","Role":"arn:aws:iam::000000000000:role/r","Code":{},"Tags":{"a":"\u0000"}}`, "ValidationException",
+			one("Value at 'tags' failed to satisfy constraint: Member must be valid UTF-8 text without NUL characters")},
+		{"not a number", &apigatewayv2.Model, "CreateStage", `{"stageName":"s","defaultRouteSettings":{"throttlingRateLimit":"NaN"}}`, "BadRequestException",
+			"2 validation errors detected: Value null at 'apiId' failed to satisfy constraint: Member must not be null; " +
+				"Value 'NaN' at 'defaultRouteSettings.throttlingRateLimit' failed to satisfy constraint: Member must be a finite number"},
 		{"logs", &logs.Model, "DescribeLogGroups", `{"logGroupNamePrefix":""}`, "InvalidParameterException",
 			"2 validation errors detected: Value '' at 'logGroupNamePrefix' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\.\\-_/#A-Za-z0-9]+; " +
 				"Value '' at 'logGroupNamePrefix' failed to satisfy constraint: Member must have length greater than or equal to 1"},

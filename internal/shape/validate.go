@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -69,7 +70,7 @@ func (c *checker) structure(sh *Shape, v reflect.Value) {
 			}
 			continue
 		}
-		if s.Kind <= Blob && s.Limits == nil && s.Enum == nil {
+		if s.unbound() {
 			continue
 		}
 		if f.Kind() == reflect.Pointer {
@@ -109,12 +110,12 @@ func (c *checker) value(s *Shape, v reflect.Value) {
 func (c *checker) list(s *Shape, v reflect.Value) {
 	e := c.m.At(s.Elem)
 	if e.Kind <= Blob {
-		if e.Limits == nil && e.Enum == nil {
+		if e.unbound() {
 			return
 		}
 		for i := range v.Len() {
-			if e.broken(v.Index(i)) != nil {
-				c.fail(s, v, "Member must satisfy constraint: ["+c.constraints(e)+"]")
+			if bad := e.broken(v.Index(i)); bad != nil {
+				c.failElem(s, v, bad, "Member", e)
 				return
 			}
 		}
@@ -129,29 +130,22 @@ func (c *checker) list(s *Shape, v reflect.Value) {
 
 func (c *checker) entries(s *Shape, v reflect.Value) {
 	k, e := c.m.At(s.Key), c.m.At(s.Elem)
-	checkKey := k.Limits != nil || k.Enum != nil
 	scalar := e.Kind <= Blob
-	checkElem := !scalar || e.Limits != nil || e.Enum != nil
-	if !checkKey && !checkElem || v.Len() == 0 {
-		return
-	}
-	badKey, badElem := false, false
+	checkElem := scalar && !e.unbound()
+	var badKey, badElem []string
 	for it := v.MapRange(); it.Next(); {
-		if checkKey && !badKey && k.broken(it.Key()) != nil {
-			badKey = true
+		if badKey == nil {
+			badKey = k.broken(it.Key())
 		}
-		if !checkElem {
-			continue
-		}
-		if scalar {
-			badElem = badElem || e.broken(it.Value()) != nil
+		if checkElem && badElem == nil {
+			badElem = e.broken(it.Value())
 		}
 	}
-	if badKey {
-		c.fail(s, v, "Map keys must satisfy constraint: ["+c.constraints(k)+"]")
+	if badKey != nil {
+		c.failElem(s, v, badKey, "Map keys", k)
 	}
-	if badElem {
-		c.fail(s, v, "Map value must satisfy constraint: ["+c.constraints(e)+"]")
+	if badElem != nil {
+		c.failElem(s, v, badElem, "Map value", e)
 	}
 	if scalar {
 		return
@@ -163,8 +157,34 @@ func (c *checker) entries(s *Shape, v reflect.Value) {
 	}
 }
 
+// What no model says, as its protocol or the type sees to it on AWS: text is Unicode, and without NUL,
+// which databases do not keep; a number is a number.
+const (
+	badText   = "Member must be valid UTF-8 text without NUL characters"
+	badNumber = "Member must be a finite number"
+)
+
+// unbound tells whether any value of a scalar shape is good.
+func (s *Shape) unbound() bool {
+	switch s.Kind {
+	case Boolean, Integer, Long, Timestamp, Blob:
+		return s.Limits == nil && s.Enum == nil
+	}
+	return false
+}
+
 // broken returns the constraints of s that v fails, nil if none.
 func (s *Shape) broken(v reflect.Value) []string {
+	switch s.Kind {
+	case String:
+		if t := v.String(); !utf8.ValidString(t) || strings.IndexByte(t, 0) >= 0 {
+			return []string{badText}
+		}
+	case Float, Double:
+		if f := v.Float(); math.IsNaN(f) || math.IsInf(f, 0) {
+			return []string{badNumber}
+		}
+	}
 	var bad []string
 	if s.Enum != nil {
 		if val := v.String(); !contains(s.Enum, val) {
@@ -245,9 +265,18 @@ func (c *checker) constraints(s *Shape) string {
 	return strings.Join(all, ", ")
 }
 
+// failElem notes that elements, keys or values of a collection fail what their shape asks.
+func (c *checker) failElem(s *Shape, v reflect.Value, bad []string, what string, e *Shape) {
+	if bad[0] == badText || bad[0] == badNumber {
+		c.fail(s, v, bad[0])
+		return
+	}
+	c.fail(s, v, what+" must satisfy constraint: ["+c.constraints(e)+"]")
+}
+
 func (c *checker) fail(s *Shape, v reflect.Value, constraint string) {
 	text := "Value at '"
-	if val, ok := c.m.text(s, v, 0); ok {
+	if val, ok := c.m.text(s, v, 0); ok && constraint != badText {
 		text = "Value '" + val + "' at '"
 	}
 	c.clauses = append(c.clauses, text+c.where()+"' failed to satisfy constraint: "+constraint)

@@ -1,0 +1,881 @@
+package engine
+
+import (
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/store"
+	"github.com/gatehouse-dev/gatehouse/internal/wire"
+)
+
+// TestBadInput calls every operation that is built with inputs that are right but for one thing: a
+// member left out, of another kind, too long, out of range, not UTF-8, nested, unknown. Whatever comes,
+// the answer is the service's own, in its protocol's form: no internal failure, no panic, nothing that
+// takes long; and what is refused has changed nothing.
+func TestBadInput(t *testing.T) {
+	var log errorLog
+	e, err := Start(t.Context(), Config{Addr: "127.0.0.1:0", Ephemeral: true, AuthOpen: true, Logger: slog.New(&log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := e.Close(ctx); err != nil {
+			t.Errorf("the server does not end in order: %v", err)
+		}
+	})
+	total, began := 0, time.Now()
+	for _, s := range e.services {
+		c := &caller{e: e, s: s, rnd: rand.New(rand.NewPCG(1, uint64(time.Now().Unix()/86400)))} // another choice every day
+		t.Run(s.Model.ID, func(t *testing.T) {
+			c.known = fixture(t, e)
+			_, pkg := source(t, reflect.TypeOf(s.Handler))
+			built := methods(pkg, indirect(reflect.TypeOf(s.Handler)).Name())
+			ops := slices.Clone(s.Model.Operations)
+			// What takes the ground from under the others comes last.
+			slices.SortStableFunc(ops, func(a, b shape.Operation) int { return cmp.Compare(rank(a.Name), rank(b.Name)) })
+			for i := range ops {
+				if op := &ops[i]; built[op.Name] {
+					total += c.hurt(t, op)
+				}
+				for _, line := range log.take() {
+					t.Errorf("%s: the log says: %s", ops[i].Name, line)
+				}
+			}
+		})
+	}
+	t.Logf("%d requests in %v", total, time.Since(began).Round(time.Millisecond))
+}
+
+// perOperation bounds the requests for one operation; what is left out is left out at random.
+var perOperation = flag.Int("badinput", 60, "requests of TestBadInput for each operation")
+
+func rank(op string) int {
+	switch {
+	case op == "Invoke": // starts processes
+		return 1
+	case strings.HasPrefix(op, "Delete"), strings.HasPrefix(op, "AdminDelete"), strings.HasPrefix(op, "Remove"), strings.HasPrefix(op, "GlobalSignOut"):
+		return 2
+	}
+	return 0
+}
+
+// caller writes plain documents as a client would that keeps to no rule of the model.
+type caller struct {
+	e     *Engine
+	s     wire.Service
+	rnd   *rand.Rand
+	known map[string]string // good values by member name, in lower case
+}
+
+// raw is written into a document as it is.
+type raw string
+
+// hurt calls op with one bad input after the other and returns their number.
+func (c *caller) hurt(t *testing.T, op *shape.Operation) int {
+	m := c.s.Model
+	in := m.At(op.Input)
+	base := func() map[string]any { return c.required(op.Input, 0) }
+	docs := []map[string]any{base()}
+	for _, p := range c.paths(op.Input, nil, 0) {
+		for _, bad := range c.bad(p.shape) {
+			doc := base()
+			c.set(op.Input, doc, p.at, bad)
+			docs = append(docs, doc)
+		}
+	}
+	unknown := base()
+	unknown["NoSuchMember"] = map[string]any{"a": raw("1")}
+	docs = append(docs, unknown)
+	limit := *perOperation
+	if op.Name == "Invoke" { // each starts a process
+		limit = min(limit, 40)
+	}
+	if len(docs) > limit {
+		c.rnd.Shuffle(len(docs), func(i, j int) { docs[i], docs[j] = docs[j], docs[i] })
+		docs = docs[:limit]
+	}
+	n := 0
+	for _, doc := range docs {
+		if r := c.request(op, doc); r != nil {
+			c.ask(t, op, r, true)
+			n++
+		}
+	}
+	for _, body := range bodies(m.Protocol) {
+		r := c.request(op, base())
+		if r == nil || r.Method == http.MethodGet || r.Method == http.MethodHead || m.Protocol == shape.RESTXML && payload(in) < 0 {
+			break
+		}
+		if m.Protocol == shape.QueryXML {
+			body = "Action=" + op.Name + "&Version=" + m.APIVersion + "&" + body
+		}
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+		c.ask(t, op, r, false)
+		n++
+	}
+	return n
+}
+
+// bodies are not what the protocol asks for.
+func bodies(p shape.Protocol) []string {
+	deep := strings.Repeat
+	switch p {
+	case shape.QueryXML:
+		return []string{"%zz=1", "a.b.c.d=1&a=2", deep("a.", 200) + "b=1", deep("x=1&", 30000), "Tags.member.99999999999=1&Tags.member.x=2",
+			"StackName.member.1=a", "=&=&==", "\xff\xfe\x00", "Tags.member.1.Key.Key=1"}
+	case shape.RESTXML:
+		return []string{"", "<", "<a", "<a></b>", deep("<a>", 5000), `<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><a>&d;</a>`, "\xff\xfe\x00",
+			`<?xml version="1.0" encoding="UTF-16"?><a/>`, "{}"}
+	}
+	return []string{"", "{", "[]", "null", "0", `"x"`, "{}x", `{"a":}`, `{"a":1,}`, "{\"a\":\"\x00\"}", "\xff\xfe{\x00}\x00", deep("[", 10000), deep(`{"a":`, 10000),
+		`{"a":` + deep("[", 5000) + deep("]", 5000) + "}", `{"a":1e99999}`, `{"\ud800":"\udfff\ud800"}`, `{"a":nul}`, `{"a":"\u00"}`, "{'a':1}"}
+}
+
+// ask sends r and holds the answer against what an answer may be.
+func (c *caller) ask(t *testing.T, op *shape.Operation, r *http.Request, quiet bool) {
+	t.Helper()
+	m := c.s.Model
+	var text string
+	if b, err := io.ReadAll(r.Body); err == nil {
+		text = string(b)
+		r.Body = io.NopCloser(bytes.NewReader(b))
+	}
+	before := c.state(t)
+	w := httptest.NewRecorder()
+	done := make(chan any, 1)
+	began := time.Now()
+	go func() {
+		defer func() { done <- recover() }()
+		c.e.ServeHTTP(w, r)
+	}()
+	fail := func(format string, args ...any) {
+		t.Helper()
+		t.Errorf("%s: %s\n%s %.600s\n%.600s", op.Name, fmt.Sprintf(format, args...), r.Method, r.URL, fmt.Sprintf("%q", text))
+	}
+	select {
+	case p := <-done:
+		if p != nil {
+			fail("panic: %v", p)
+			return
+		}
+	case <-time.After(20 * time.Second):
+		fail("no answer")
+		t.FailNow()
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		fail("the answer took %v", took)
+	}
+	body := w.Body.Bytes()
+	var code, message string
+	structured := true
+	switch stream := c.streams(op); {
+	case r.Method == http.MethodHead || w.Code == http.StatusNoContent || len(body) == 0 && w.Code < 300 && strings.HasPrefix(string(m.Protocol), "rest"):
+		structured = false
+	case w.Code < 300 && stream:
+		structured = false
+	case m.Protocol == shape.QueryXML || m.Protocol == shape.RESTXML:
+		code, message = xmlError(body)
+		if err := wellFormed(body); err != nil {
+			fail("the answer is not XML: %v: %.300s", err, body)
+		}
+	default:
+		var doc struct {
+			Type         string `json:"__type"`
+			Message      string `json:"message"`
+			LambdaMesage string `json:"Message"`
+		}
+		if err := json.Unmarshal(body, &doc); err != nil {
+			fail("the answer is not JSON: %v: %.300s", err, body)
+		}
+		code, message = cmp.Or(doc.Type, w.Header().Get("X-Amzn-Errortype")), cmp.Or(doc.Message, doc.LambdaMesage)
+	}
+	if !utf8.Valid(body) && structured {
+		fail("the answer is not UTF-8: %.300q", body)
+	}
+	for name, values := range w.Header() {
+		for _, v := range values {
+			if strings.ContainsAny(v, "\r\n\x00") {
+				fail("the answer's header %s is %q", name, v)
+			}
+		}
+	}
+	switch {
+	case w.Code == http.StatusNotImplemented && strings.Contains(code, "NotImplemented"):
+	case w.Code >= 500:
+		fail("%d %s: %s", w.Code, code, message)
+	case w.Code >= 400 && structured && (code == "" || message == "" && code != "SerializationException"):
+		fail("an error without code or message: %d %s", w.Code, body)
+	}
+	if len(message) > 1<<20 {
+		fail("the message has %d bytes", len(message))
+	}
+	if after := c.state(t); quiet && w.Code >= 400 && after != before {
+		fail("refused with %d %s, and yet the state changed: %s, was %s", w.Code, code, after, before)
+	}
+}
+
+// state sums up what the server holds. Stacks and functions work on by themselves, so theirs is left out.
+func (c *caller) state(t *testing.T) string {
+	var docs, size, users, changed int64
+	err := c.e.db.View(context.Background(), func(tx *store.Tx) error {
+		const kinds = `kind NOT LIKE 'stacks.%' AND kind NOT LIKE 'functions.%' AND kind NOT LIKE 'logs.%'`
+		if err := tx.QueryRow(`SELECT count(*), coalesce(sum(length(doc)), 0) FROM documents WHERE `+kinds).Scan(&docs, &size); err != nil {
+			return err
+		}
+		return tx.QueryRow(`SELECT count(*), coalesce(max(modified), 0) FROM userpool_users`).Scan(&users, &changed)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(docs, size, users, changed)
+}
+
+func (c *caller) streams(op *shape.Operation) bool {
+	out := c.s.Model.At(op.Output)
+	i := payload(out)
+	return i >= 0 && c.s.Model.At(out.Members[i].Shape).Kind == shape.Blob
+}
+
+func payload(sh *shape.Shape) int {
+	return slices.IndexFunc(sh.Members, func(mem shape.Member) bool { return mem.Location == shape.Payload })
+}
+
+func xmlError(body []byte) (code, message string) {
+	var doc struct {
+		Code    string
+		Message string
+		Error   struct{ Code, Message string }
+	}
+	if xml.Unmarshal(body, &doc) != nil {
+		return "", ""
+	}
+	return cmp.Or(doc.Code, doc.Error.Code), cmp.Or(doc.Message, doc.Error.Message)
+}
+
+func wellFormed(body []byte) error {
+	dec := xml.NewDecoder(bytes.NewReader(body))
+	for {
+		if _, err := dec.Token(); err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// place is a member somewhere in an input.
+type place struct {
+	at    []string // names of members; "[]" for a list's element, "{}" for a map's
+	shape *shape.Shape
+}
+
+// paths lists the members of a structure, and of those in it.
+func (c *caller) paths(r shape.Ref, prefix []string, depth int) []place {
+	m := c.s.Model
+	sh := m.At(r)
+	if depth > 4 {
+		return nil
+	}
+	var out []place
+	kid := func(name string, ref shape.Ref) {
+		at := append(slices.Clone(prefix), name)
+		out = append(out, place{at, m.At(ref)})
+		out = append(out, c.paths(ref, at, depth+1)...)
+	}
+	switch sh.Kind {
+	case shape.Structure, shape.Union:
+		for i := range sh.Members {
+			kid(sh.Members[i].Name, sh.Members[i].Shape)
+		}
+	case shape.List:
+		kid("[]", sh.Elem)
+	case shape.Map:
+		kid("{}", sh.Elem)
+	}
+	return out
+}
+
+// set puts v at a path of doc, a sample of r, and samples where the path leads through nothing.
+func (c *caller) set(r shape.Ref, doc any, at []string, v any) {
+	m := c.s.Model
+	sh := m.At(r)
+	last := len(at) == 1
+	switch doc := doc.(type) {
+	case map[string]any:
+		key, kid := at[0], sh.Elem
+		if key == "{}" {
+			key = "key"
+		} else {
+			for i := range sh.Members {
+				if sh.Members[i].Name == key {
+					kid = sh.Members[i].Shape
+				}
+			}
+		}
+		if last {
+			if v == (absent{}) {
+				delete(doc, key)
+			} else {
+				doc[key] = v
+			}
+			return
+		}
+		if doc[key] == nil {
+			doc[key] = c.sample(kid, key, len(at))
+		}
+		c.set(kid, doc[key], at[1:], v)
+	case []any:
+		switch {
+		case len(doc) == 0:
+		case last:
+			doc[0] = v
+		default:
+			c.set(sh.Elem, doc[0], at[1:], v)
+		}
+	}
+}
+
+type absent struct{}
+
+// bad lists values that a member of the shape should not have.
+func (c *caller) bad(sh *shape.Shape) []any {
+	nested := raw(strings.Repeat(`[`, 100) + strings.Repeat(`]`, 100))
+	out := []any{absent{}, raw("null"), nested, raw("{}")}
+	switch sh.Kind {
+	case shape.String:
+		out = append(out, "", " ", strings.Repeat("a", 1<<16), "a\x00b", "\xff\xfe", "../../etc/passwd", "-1", "us-west-2_AAAAAAAAA", "%s%n%00", "\u202e<&>\"'\\\r\n",
+			"arn:aws:lambda:eu-west-3:111111111111:function:x:y:z", "arn:", "{}", "[", "99999999999999999999", raw("1"), raw("true"), raw("[]"), c.known["clientid"], c.known["accesstoken"])
+	case shape.Boolean:
+		out = append(out, "maybe", raw("1"), raw("[]"))
+	case shape.Integer, shape.Long, shape.Float, shape.Double:
+		for _, n := range []string{"-1", "0", "1", "0.5", "2147483647", "2147483648", "-2147483649", "9223372036854775807", "-9223372036854775808", "1e18", "1e308", "-0"} {
+			out = append(out, raw(n))
+		}
+		out = append(out, "NaN", "Infinity", "", raw("true"))
+	case shape.Timestamp:
+		out = append(out, raw("-1"), raw("1e300"), raw("253402300800"), raw("-62135596801"), "yesterday", "0000-00-00T00:00:00Z", "")
+	case shape.Blob:
+		out = append(out, "====", "AA", "", raw("1"), base64.StdEncoding.EncodeToString([]byte("PK\x03\x04")), base64.StdEncoding.EncodeToString([]byte("\x00\xff{")))
+	case shape.List:
+		elem := c.sample(sh.Elem, "", 3)
+		many := make([]any, 1000)
+		for i := range many {
+			many[i] = elem
+		}
+		out = append(out, raw("[]"), raw("[null]"), raw("[[[]]]"), "x", many, []any{elem, elem})
+	case shape.Map:
+		elem := c.sample(sh.Elem, "", 3)
+		many := map[string]any{}
+		for i := range 1000 {
+			many["key"+strconv.Itoa(i)] = elem
+		}
+		out = append(out, raw(`{"":""}`), raw(`{"a":null}`), raw(`{"a":{"b":{}}}`), "x", many, map[string]any{"\x00": elem, strings.Repeat("k", 5000): elem, "\xff": elem})
+	case shape.Structure, shape.Union:
+		out = append(out, raw("[]"), "x", raw("7"))
+	}
+	return out
+}
+
+// required is a sample of a structure with the members that it must have.
+func (c *caller) required(r shape.Ref, depth int) map[string]any {
+	sh := c.s.Model.At(r)
+	doc := map[string]any{}
+	for i := range sh.Members {
+		mem := &sh.Members[i]
+		if mem.Required || mem.Location == shape.URI || needed[mem.Name] && depth == 0 {
+			doc[mem.Name] = c.sample(mem.Shape, mem.Name, depth+1)
+		}
+	}
+	return doc
+}
+
+// needed are members that models call optional.
+var needed = map[string]bool{"TemplateBody": true, "StackName": true, "Runtime": true, "Handler": true, "ProtocolType": false, "Target": false,
+	"AuthParameters": true, "ChallengeResponses": true, "Session": false, "ClientMetadata": false}
+
+// sample is a value of the shape that may well be right.
+func (c *caller) sample(r shape.Ref, name string, depth int) any {
+	m := c.s.Model
+	sh := m.At(r)
+	known, ok := c.known[strings.ToLower(name)]
+	switch sh.Kind {
+	case shape.String:
+		if ok && fits(sh, known) {
+			return known
+		}
+		if sh.Enum != nil {
+			if slices.Contains(sh.Enum, "USER_PASSWORD_AUTH") {
+				return "USER_PASSWORD_AUTH"
+			}
+			return sh.Enum[0]
+		}
+		for _, s := range []string{"sample", "email", "arn:aws:iam::000000000000:role/sample", "https://example.com/x", "us-east-1_123456789", "/sample", "a@example.com", "1", "*", "0000000000"} {
+			if fits(sh, s) {
+				return s
+			}
+		}
+		return "sample"
+	case shape.Boolean:
+		return raw("true")
+	case shape.Integer, shape.Long, shape.Float, shape.Double:
+		if l := sh.Limits; l != nil && l.HasMin {
+			return raw(strconv.FormatInt(l.Min, 10))
+		}
+		return raw("1")
+	case shape.Timestamp:
+		return raw("1700000000")
+	case shape.Blob:
+		if ok {
+			return known
+		}
+		return base64.StdEncoding.EncodeToString([]byte("sample"))
+	case shape.List:
+		if depth > 5 {
+			return []any{}
+		}
+		return []any{c.sample(sh.Elem, name, depth+1)}
+	case shape.Map:
+		switch name {
+		case "AuthParameters":
+			return map[string]any{"USERNAME": c.known["username"], "PASSWORD": c.known["password"]}
+		case "ChallengeResponses":
+			return map[string]any{"USERNAME": c.known["username"], "NEW_PASSWORD": c.known["password"]}
+		}
+		if depth > 5 {
+			return map[string]any{}
+		}
+		return map[string]any{"key": c.sample(sh.Elem, name, depth+1)}
+	case shape.Structure, shape.Union:
+		if depth > 6 {
+			return map[string]any{}
+		}
+		return c.required(r, depth)
+	}
+	return map[string]any{}
+}
+
+func fits(sh *shape.Shape, s string) bool {
+	if sh.Enum != nil {
+		return slices.Contains(sh.Enum, s)
+	}
+	l := sh.Limits
+	return l == nil || (!l.HasMin || int64(len(s)) >= l.Min) && (!l.HasMax || int64(len(s)) <= l.Max) && (l.Pattern == "" || l.Matches(s))
+}
+
+// request puts doc on the wire; nil if it cannot be put there.
+func (c *caller) request(op *shape.Operation, doc map[string]any) *http.Request {
+	m := c.s.Model
+	h := http.Header{}
+	h.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261121/us-east-1/"+m.SigningName+"/aws4_request, SignedHeaders=host, Signature=00")
+	method, target, body := http.MethodPost, "/", []byte(nil)
+	switch m.Protocol {
+	case shape.JSON10, shape.JSON11:
+		h.Set("X-Amz-Target", m.TargetPrefix+"."+op.Name)
+		h.Set("Content-Type", "application/x-amz-json-1.1")
+		body = c.appendDoc(nil, op.Input, doc)
+	case shape.QueryXML:
+		h.Set("Content-Type", "application/x-www-form-urlencoded")
+		form := url.Values{"Action": {op.Name}, "Version": {m.APIVersion}}
+		c.form(form, op.Input, "", doc)
+		body = []byte(form.Encode())
+	default:
+		method = op.Method
+		var ok bool
+		if target, body, ok = c.rest(op, doc, h); !ok {
+			return nil
+		}
+	}
+	u, err := url.Parse(target)
+	if err != nil {
+		return nil
+	}
+	r := httptest.NewRequest(method, "/", bytes.NewReader(body))
+	r.URL, r.RequestURI, r.Header, r.Host = u, target, h, "127.0.0.1"
+	return r
+}
+
+// form writes v below prefix.
+func (c *caller) form(form url.Values, r shape.Ref, prefix string, v any) {
+	m := c.s.Model
+	sh := m.At(r)
+	dot := func(name string) string {
+		if prefix == "" {
+			return name
+		}
+		return prefix + "." + name
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		i := 0
+		for k, x := range v {
+			switch i++; sh.Kind {
+			case shape.Map:
+				at := dot("entry." + strconv.Itoa(i))
+				form.Set(at+".key", k)
+				c.form(form, sh.Elem, at+".value", x)
+			default:
+				name, ref := member(sh, k)
+				c.form(form, ref, dot(name), x)
+			}
+		}
+	case []any:
+		for i, x := range v {
+			c.form(form, sh.Elem, dot(cmp.Or(sh.ElemName, "member")+"."+strconv.Itoa(i+1)), x)
+		}
+	case raw:
+		form.Set(prefix, string(v))
+	case string:
+		form.Set(prefix, v)
+	}
+}
+
+// rest puts the members of doc where the model says, and what is left into the body.
+func (c *caller) rest(op *shape.Operation, doc map[string]any, h http.Header) (target string, body []byte, ok bool) {
+	m := c.s.Model
+	in := m.At(op.Input)
+	path, literals, _ := strings.Cut(op.Path, "?")
+	query, _ := url.ParseQuery(literals)
+	rest := map[string]any{}
+	for k, v := range doc {
+		rest[k] = v
+	}
+	for i := range in.Members {
+		mem := &in.Members[i]
+		v := doc[mem.Name]
+		if mem.Location == shape.Body {
+			continue
+		}
+		delete(rest, mem.Name)
+		texts := flat(v)
+		switch mem.Location {
+		case shape.URI:
+			text := ""
+			if len(texts) > 0 {
+				text = texts[0]
+			}
+			if !strings.Contains(path, "{"+mem.Wire) {
+				path = "/{" + mem.Wire + "}" + path
+			}
+			path = strings.NewReplacer("{"+mem.Wire+"}", url.PathEscape(text), "{"+mem.Wire+"+}", url.PathEscape(text)).Replace(path)
+		case shape.Query:
+			for _, text := range texts {
+				query.Add(mem.Wire, text)
+			}
+		case shape.Header, shape.HeaderPrefix:
+			for _, text := range texts {
+				if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+					return "", nil, false // no HTTP server lets it through
+				}
+				name := mem.Wire
+				if mem.Location == shape.HeaderPrefix {
+					name += "x"
+				}
+				h.Set(name, text)
+			}
+		case shape.Payload:
+			switch v := v.(type) {
+			case string:
+				body = []byte(v)
+				if raw, err := base64.StdEncoding.DecodeString(v); err == nil {
+					body = raw
+				}
+			case raw:
+				body = []byte(v)
+			case nil:
+			default:
+				body = c.document(mem.Shape, v)
+			}
+		}
+	}
+	if payload(in) < 0 && m.Protocol == shape.RESTJSON && op.Method != http.MethodGet && op.Method != http.MethodDelete {
+		h.Set("Content-Type", "application/json")
+		body = c.appendDoc(nil, op.Input, rest)
+	}
+	if m.Protocol == shape.RESTXML {
+		h.Set("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return path, body, true
+}
+
+// document writes a payload.
+func (c *caller) document(r shape.Ref, v any) []byte {
+	if c.s.Model.Protocol != shape.RESTXML {
+		return c.appendDoc(nil, r, v)
+	}
+	var b bytes.Buffer
+	c.element(&b, r, "Root", v)
+	return b.Bytes()
+}
+
+func (c *caller) element(b *bytes.Buffer, r shape.Ref, name string, v any) {
+	sh := c.s.Model.At(r)
+	if list, ok := v.([]any); ok && sh.Flat {
+		for _, x := range list {
+			c.element(b, sh.Elem, name, x)
+		}
+		return
+	}
+	b.WriteString("<" + name + ">")
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			wire, ref := member(sh, k)
+			if wire != "" && !strings.ContainsAny(wire, "\x00\xff") {
+				c.element(b, ref, wire, x)
+			}
+		}
+	case []any:
+		for _, x := range v {
+			c.element(b, sh.Elem, cmp.Or(sh.ElemName, "member"), x)
+		}
+	case string:
+		xml.EscapeText(b, []byte(v))
+	case raw:
+		b.WriteString(string(v))
+	}
+	b.WriteString("</" + name + ">")
+}
+
+// flat writes a value as texts.
+func flat(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case raw:
+		return []string{string(v)}
+	case []any:
+		var out []string
+		for _, x := range v {
+			out = append(out, flat(x)...)
+		}
+		return out
+	case map[string]any:
+		var out []string
+		for _, x := range v {
+			out = append(out, flat(x)...)
+		}
+		return out
+	}
+	return nil
+}
+
+// appendDoc writes a document as JSON with the wire's names, and bytes that are not UTF-8 as they are.
+func (c *caller) appendDoc(b []byte, r shape.Ref, v any) []byte {
+	sh := c.s.Model.At(r)
+	switch v := v.(type) {
+	case raw:
+		return append(b, v...)
+	case string:
+		b = append(b, '"')
+		for i := range len(v) {
+			switch c := v[i]; {
+			case c == '"' || c == '\\':
+				b = append(b, '\\', c)
+			case c < ' ':
+				b = fmt.Appendf(b, `\u%04x`, c)
+			default:
+				b = append(b, c)
+			}
+		}
+		return append(b, '"')
+	case []any:
+		b = append(b, '[')
+		for i, x := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = c.appendDoc(b, sh.Elem, x)
+		}
+		return append(b, ']')
+	case map[string]any:
+		b = append(b, '{')
+		for k, x := range v {
+			if b[len(b)-1] != '{' {
+				b = append(b, ',')
+			}
+			wire, kid := member(sh, k)
+			b = append(c.appendDoc(b, 0, wire), ':')
+			b = c.appendDoc(b, kid, x)
+		}
+		return append(b, '}')
+	}
+	return append(b, "null"...)
+}
+
+// member returns the name on the wire and the shape of what a structure or map has under a name.
+func member(sh *shape.Shape, name string) (wire string, kid shape.Ref) {
+	if sh.Kind == shape.Map {
+		return name, sh.Elem
+	}
+	for i := range sh.Members {
+		if sh.Members[i].Name == name {
+			return sh.Members[i].Wire, sh.Members[i].Shape
+		}
+	}
+	return name, 0
+}
+
+// fixture makes one of everything and returns good values by the names of members.
+func fixture(t *testing.T, e *Engine) map[string]string {
+	t.Helper()
+	known := map[string]string{"username": "sample", "password": "Password1!", "temporarypassword": "Password1!", "previouspassword": "Password1!", "proposedpassword": "Password1!",
+		"loggroupname": "/sample", "logstreamname": "sample", "bucket": "sample-bucket", "key": "sample-key", "functionname": "sample", "runtime": "provided.al2023", "handler": "bootstrap",
+		"role": "arn:aws:iam::000000000000:role/sample", "rolename": "sample", "policyname": "sample", "policyarn": "arn:aws:iam::aws:policy/ReadOnlyAccess", "stackname": "sample",
+		"templatebody": `{"Resources":{"G":{"Type":"AWS::Logs::LogGroup"}}}`, "statementid": "sample", "action": "lambda:InvokeFunction", "principal": "apigateway.amazonaws.com",
+		"stage": "sample", "stagename": "sample", "protocoltype": "HTTP", "routekey": "GET /sample", "integrationtype": "HTTP_PROXY", "integrationuri": "http://127.0.0.1:1/", "changesetname": "sample",
+		"policydocument":           `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`,
+		"assumerolepolicydocument": `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`}
+	known["zipfile"] = base64.StdEncoding.EncodeToString(archive(t))
+	call := func(service, op, doc string, keep ...string) map[string]any {
+		t.Helper()
+		i := slices.IndexFunc(e.services, func(s wire.Service) bool { return s.Model.Endpoint == service })
+		c := &caller{e: e, s: e.services[i], known: known}
+		var in map[string]any
+		dec := json.NewDecoder(strings.NewReader(doc))
+		if err := dec.Decode(&in); err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range in {
+			in[k] = rawOf(v)
+		}
+		r := c.request(c.s.Model.Operation(op), in)
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		if w.Code >= 300 && w.Code != http.StatusConflict && !strings.Contains(w.Body.String(), "Exists") {
+			t.Fatalf("%s: %d %s", op, w.Code, w.Body)
+		}
+		var out map[string]any
+		json.Unmarshal(w.Body.Bytes(), &out)
+		for _, path := range keep {
+			var v any = out
+			for step := range strings.SplitSeq(path, ".") {
+				doc, _ := v.(map[string]any)
+				v = doc[step]
+			}
+			text, _ := v.(string)
+			name := strings.ToLower(path[strings.LastIndexByte(path, '.')+1:])
+			if name == "id" {
+				name = "userpoolid"
+			}
+			known[name] = text
+		}
+		return out
+	}
+	call("cognito-idp", "CreateUserPool", `{"PoolName":"sample"}`, "UserPool.Id", "UserPool.Arn")
+	pool := known["userpoolid"]
+	call("cognito-idp", "CreateUserPoolClient", `{"UserPoolId":"`+pool+`","ClientName":"sample","ExplicitAuthFlows":["ALLOW_USER_PASSWORD_AUTH","ALLOW_USER_SRP_AUTH","ALLOW_ADMIN_USER_PASSWORD_AUTH","ALLOW_REFRESH_TOKEN_AUTH"]}`, "UserPoolClient.ClientId")
+	call("cognito-idp", "AdminCreateUser", `{"UserPoolId":"`+pool+`","Username":"sample","UserAttributes":[{"Name":"email","Value":"sample@example.com"},{"Name":"email_verified","Value":"true"}]}`)
+	call("cognito-idp", "AdminSetUserPassword", `{"UserPoolId":"`+pool+`","Username":"sample","Password":"Password1!","Permanent":true}`)
+	call("cognito-idp", "InitiateAuth", `{"ClientId":"`+known["clientid"]+`","AuthFlow":"USER_PASSWORD_AUTH","AuthParameters":{"USERNAME":"sample","PASSWORD":"Password1!"}}`,
+		"AuthenticationResult.AccessToken", "AuthenticationResult.RefreshToken")
+	known["resourcearn"] = known["arn"]
+	known["token"] = known["refreshtoken"]
+	call("logs", "CreateLogGroup", `{"logGroupName":"/sample"}`)
+	call("logs", "CreateLogStream", `{"logGroupName":"/sample","logStreamName":"sample"}`)
+	call("s3", "CreateBucket", `{"Bucket":"sample-bucket"}`)
+	call("s3", "PutObject", `{"Bucket":"sample-bucket","Key":"sample-key","Body":"c2FtcGxl"}`)
+	call("iam", "CreateRole", `{"RoleName":"sample","AssumeRolePolicyDocument":`+strconv.Quote(known["assumerolepolicydocument"])+`}`)
+	call("lambda", "CreateFunction", `{"FunctionName":"sample","Runtime":"provided.al2023","Handler":"bootstrap","Role":"`+known["role"]+`","Code":{"ZipFile":"`+known["zipfile"]+`"}}`, "FunctionArn")
+	call("apigateway", "CreateApi", `{"Name":"sample","ProtocolType":"HTTP"}`, "apiId")
+	known["target"] = ""
+	call("apigateway", "CreateIntegration", `{"ApiId":"`+known["apiid"]+`","IntegrationType":"HTTP_PROXY","IntegrationMethod":"ANY","IntegrationUri":"http://127.0.0.1:1/","PayloadFormatVersion":"1.0"}`, "integrationId")
+	call("apigateway", "CreateAuthorizer", `{"ApiId":"`+known["apiid"]+`","Name":"sample","AuthorizerType":"JWT","IdentitySource":["$request.header.Authorization"],"JwtConfiguration":{"Issuer":"https://cognito-idp.us-east-1.amazonaws.com/`+pool+`","Audience":["x"]}}`, "authorizerId")
+	call("apigateway", "CreateRoute", `{"ApiId":"`+known["apiid"]+`","RouteKey":"GET /x","Target":"integrations/`+known["integrationid"]+`"}`, "routeId")
+	call("apigateway", "CreateStage", `{"ApiId":"`+known["apiid"]+`","StageName":"sample"}`)
+	call("apigateway", "CreateDeployment", `{"ApiId":"`+known["apiid"]+`"}`, "deploymentId")
+	call("cloudformation", "CreateStack", `{"StackName":"sample","TemplateBody":`+strconv.Quote(known["templatebody"])+`}`)
+	delete(known, "target")
+	if known["refreshtoken"] == "" || known["apiid"] == "" || known["deploymentid"] == "" {
+		t.Fatalf("not made: %v", known)
+	}
+	return known
+}
+
+// rawOf turns a decoded document into one that a client writes.
+func rawOf(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			v[k] = rawOf(x)
+		}
+	case []any:
+		for i, x := range v {
+			v[i] = rawOf(x)
+		}
+	case bool:
+		return raw(strconv.FormatBool(v))
+	}
+	return v
+}
+
+// archive is a function that ends before it begins.
+func archive(t *testing.T) []byte {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	h := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
+	h.SetMode(0o755)
+	w, err := z.CreateHeader(h)
+	if err == nil {
+		_, err = io.WriteString(w, "#!/bin/sh\nexit 1\n")
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// errorLog keeps what a server logs as an error.
+type errorLog struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *errorLog) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+func (l *errorLog) WithAttrs([]slog.Attr) slog.Handler               { return l }
+func (l *errorLog) WithGroup(string) slog.Handler                    { return l }
+func (l *errorLog) Handle(_ context.Context, r slog.Record) error {
+	var b strings.Builder
+	b.WriteString(r.Message)
+	r.Attrs(func(a slog.Attr) bool { fmt.Fprintf(&b, " %s=%.1500s", a.Key, a.Value.String()); return true })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, b.String())
+	return nil
+}
+
+func (l *errorLog) take() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := l.lines
+	l.lines = nil
+	return lines
+}
