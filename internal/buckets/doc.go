@@ -9,6 +9,7 @@ package buckets
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -48,6 +49,7 @@ type bucket struct {
 	Name, Region string
 	Created      int64 // epoch milliseconds
 	Tags         map[string]string
+	Token        string `json:",omitempty"` // of the step of a stack that made it
 }
 
 var bucketKind = store.Kind[bucket]{Name: "buckets.bucket"}
@@ -57,7 +59,7 @@ func bucketKey(name string) store.Key { return store.Key{ID: name, Parent: "buck
 // find returns a bucket for reading.
 func (s *Service) find(ctx context.Context, name string) (*bucket, error) {
 	b, err := bucketKind.Cached(ctx, s.DB, name)
-	if err == store.ErrNotFound {
+	if errors.Is(err, store.ErrNotFound) {
 		return nil, noBucket(name)
 	}
 	return b, err

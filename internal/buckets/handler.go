@@ -56,40 +56,52 @@ func validBucket(name string) bool {
 }
 
 func (s *Service) CreateBucket(ctx context.Context, in *s3.CreateBucketRequest) (*s3.CreateBucketOutput, error) {
+	err := s.create(ctx, in, "")
+	if shape.HasCode(err, "BucketAlreadyOwnedByYou") {
+		// Where the old region's clients are, a second creation by the owner succeeds, as on AWS.
+		if old, e := s.find(ctx, in.Bucket); e == nil && old.Region == "us-east-1" && wire.CallFrom(ctx).Region == old.Region {
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &s3.CreateBucketOutput{Location: shape.Ptr("/" + in.Bucket)}, nil
+}
+
+// create makes a bucket. token, if any, tells tries to make the same bucket.
+func (s *Service) create(ctx context.Context, in *s3.CreateBucketRequest, token string) error {
 	acl := shape.Val(in.ACL)
 	if err := refuse(map[string]bool{
 		"An access control list": acl != "" && acl != "private" || in.GrantFullControl != nil || in.GrantRead != nil || in.GrantReadACP != nil || in.GrantWrite != nil || in.GrantWriteACP != nil,
 		"Object lock":            shape.Val(in.ObjectLockEnabledForBucket),
 	}); err != nil {
-		return nil, err
+		return err
 	}
 	if !validBucket(in.Bucket) {
-		return nil, shape.Errorf("InvalidBucketName", 400, "The specified bucket is not valid.").With("BucketName", in.Bucket)
+		return shape.Errorf("InvalidBucketName", 400, "The specified bucket is not valid.").With("BucketName", in.Bucket)
 	}
 	region := wire.CallFrom(ctx).Region
 	tags := map[string]string{}
 	if c := in.CreateBucketConfiguration; c != nil {
 		if c.LocationConstraint != nil && *c.LocationConstraint != region {
-			return nil, shape.Errorf("IllegalLocationConstraintException", 400, "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", *c.LocationConstraint)
+			return shape.Errorf("IllegalLocationConstraintException", 400, "The %s location constraint is incompatible for the region specific endpoint this request was sent to.", *c.LocationConstraint)
 		}
 		for _, t := range c.Tags {
 			tags[t.Key] = t.Value
 		}
 	}
-	b := &bucket{Name: in.Bucket, Region: region, Created: s.Now().UnixMilli(), Tags: tags}
-	err := s.DB.Update(ctx, func(tx *store.Tx) error { return bucketKind.Insert(tx, bucketKey(b.Name), b) })
-	if errors.Is(err, store.ErrExists) {
-		if region == "us-east-1" { // as AWS does there, for clients of old
-			if old, err := s.find(ctx, in.Bucket); err == nil && old.Region == region {
-				return &s3.CreateBucketOutput{Location: shape.Ptr("/" + b.Name)}, nil
-			}
+	b := &bucket{Name: in.Bucket, Region: region, Created: s.Now().UnixMilli(), Tags: tags, Token: token}
+	return s.DB.Update(ctx, func(tx *store.Tx) error {
+		err := bucketKind.Insert(tx, bucketKey(b.Name), b)
+		if !errors.Is(err, store.ErrExists) {
+			return err
 		}
-		return nil, s3.BucketAlreadyOwnedByYou("Your previous request to create the named bucket succeeded and you already own it.").With("BucketName", in.Bucket)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &s3.CreateBucketOutput{Location: shape.Ptr("/" + b.Name)}, nil
+		if old, err := bucketKind.Get(tx, b.Name); err != nil || token != "" && old.Token == token {
+			return err
+		}
+		return s3.BucketAlreadyOwnedByYou("Your previous request to create the named bucket succeeded and you already own it.").With("BucketName", in.Bucket)
+	})
 }
 
 func (s *Service) DeleteBucket(ctx context.Context, in *s3.DeleteBucketRequest) (*s3.DeleteBucketResponse, error) {

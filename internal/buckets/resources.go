@@ -19,29 +19,26 @@ func (s *Service) Resources() []resource.Type {
 type bucketResource struct{ s *Service }
 
 func (h bucketResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	name, _ := r.Props["BucketName"].(string)
-	if name == "" {
-		name = r.PhysicalName(63, true)
-	}
-	if _, err := h.s.find(ctx, name); err == nil {
-		return resource.Result{}, s3.BucketAlreadyOwnedByYou("%s already exists", name)
-	}
-	if _, err := h.s.CreateBucket(ctx, &s3.CreateBucketRequest{Bucket: name}); err != nil {
+	in := new(s3.CreateBucketRequest)
+	props := resource.With(map[string]any{"BucketName": r.PhysicalName(63, true)}, r.Props)
+	if err := resource.Input(&s3.Model, in, props, map[string]string{"BucketName": "Bucket", "Tags": ""}); err != nil {
 		return resource.Result{}, err
 	}
-	r.PhysicalID = name
+	err := h.s.create(ctx, in, r.Token)
+	if shape.HasCode(err, "BucketAlreadyOwnedByYou") {
+		return resource.Result{}, s3.BucketAlreadyOwnedByYou("%s already exists", in.Bucket)
+	}
+	if err != nil {
+		return resource.Result{}, err
+	}
+	r.PhysicalID = in.Bucket
 	return h.Update(ctx, r)
 }
 
 func (h bucketResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	tags, err := resource.Tags(r.Props["Tags"])
+	tags, err := r.AllTags("Tags")
 	if err != nil {
 		return resource.Result{}, err
-	}
-	for k, v := range r.Tags {
-		if _, own := tags[k]; !own {
-			tags[k] = v
-		}
 	}
 	err = h.s.DB.Update(ctx, func(tx *store.Tx) error {
 		b, err := bucketKind.Get(tx, r.PhysicalID)
@@ -63,9 +60,5 @@ func (h bucketResource) Update(ctx context.Context, r *resource.Request) (resour
 
 func (h bucketResource) Delete(ctx context.Context, r *resource.Request) error {
 	_, err := h.s.DeleteBucket(ctx, &s3.DeleteBucketRequest{Bucket: r.PhysicalID})
-	var e *shape.Error
-	if errors.As(err, &e) && e.Code == "NoSuchBucket" {
-		return nil
-	}
-	return err
+	return resource.Gone(err, "NoSuchBucket")
 }
