@@ -3,11 +3,9 @@ package userpools
 import (
 	"context"
 	"errors"
-	"maps"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidp"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
-	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
@@ -22,31 +20,6 @@ func (s *Service) Resources() []resource.Type {
 			"UserPoolAddOns", "UserPoolName", "UserPoolTags", "UserPoolTier", "UsernameAttributes", "UsernameConfiguration", "VerificationMessageTemplate"}},
 		{Name: "AWS::Cognito::UserPoolClient", Handler: clientResource{s}},
 	}
-}
-
-// bind makes a request of properties and validates it as the wire would.
-func bind(props map[string]any, in any, rename map[string]string, op string) error {
-	if err := resource.Bind(&cognitoidp.Model, 0, props, in, rename); err != nil {
-		return err
-	}
-	for i := range cognitoidp.Model.Operations {
-		if o := &cognitoidp.Model.Operations[i]; o.Name == op {
-			return shape.Validate(&cognitoidp.Model, o.Input, in)
-		}
-	}
-	return errors.New("userpools: no operation " + op)
-}
-
-// with returns a copy of props in which absent ones are set.
-func with(props map[string]any, defaults map[string]any) map[string]any {
-	out := maps.Clone(defaults)
-	maps.Copy(out, props)
-	return out
-}
-
-func gone(err error) bool {
-	var e *shape.Error
-	return errors.As(err, &e) && e.Code == "ResourceNotFoundException"
 }
 
 type poolResource struct{ s *Service }
@@ -66,26 +39,19 @@ func (h poolResource) Create(ctx context.Context, r *resource.Request) (resource
 		return h.result(p), nil
 	}
 	in := new(cognitoidp.CreateUserPoolRequest)
-	props := with(r.Props, map[string]any{"UserPoolName": r.PhysicalName(128, false)})
-	if err := bind(props, in, map[string]string{"UserPoolName": "PoolName"}, "CreateUserPool"); err != nil {
+	props := resource.With(map[string]any{"UserPoolName": r.PhysicalName(128, false)}, r.Props)
+	err := resource.Input(&cognitoidp.Model, in, props, map[string]string{"UserPoolName": "PoolName"})
+	if err != nil {
 		return resource.Result{}, err
 	}
-	in.UserPoolTags = withTags(in.UserPoolTags, r.Tags)
+	if in.UserPoolTags, err = r.AllTags("UserPoolTags"); err != nil {
+		return resource.Result{}, err
+	}
 	p, err := h.s.createPool(ctx, region, in, r.Token)
 	if err != nil {
 		return resource.Result{}, err
 	}
 	return h.result(p), nil
-}
-
-// withTags adds a stack's tags to those that the template sets itself.
-func withTags(own, stack map[string]string) map[string]string {
-	out := maps.Clone(stack)
-	if out == nil {
-		out = map[string]string{}
-	}
-	maps.Copy(out, own)
-	return out
 }
 
 // madeBefore finds what a try of the same step made before a crash; nil: nothing.
@@ -114,17 +80,19 @@ func (h poolResource) Update(ctx context.Context, r *resource.Request) (resource
 		return resource.Result{}, err
 	}
 	in := new(cognitoidp.UpdateUserPoolRequest)
-	props := with(r.Props, map[string]any{"UserPoolId": r.PhysicalID})
+	props := resource.With(r.Props, map[string]any{"UserPoolId": r.PhysicalID})
 	for _, name := range []string{"AliasAttributes", "UsernameAttributes", "UsernameConfiguration", "Schema"} {
 		delete(props, name)
 	}
-	if err := bind(props, in, map[string]string{"UserPoolName": "PoolName"}, "UpdateUserPool"); err != nil {
+	if err := resource.Input(&cognitoidp.Model, in, props, map[string]string{"UserPoolName": "PoolName"}); err != nil {
 		return resource.Result{}, err
 	}
-	in.UserPoolTags = withTags(in.UserPoolTags, r.Tags)
+	if in.UserPoolTags, err = r.AllTags("UserPoolTags"); err != nil {
+		return resource.Result{}, err
+	}
 	if len(added) > 0 {
 		add := new(cognitoidp.AddCustomAttributesRequest)
-		if err := bind(map[string]any{"UserPoolId": r.PhysicalID, "CustomAttributes": added}, add, nil, "AddCustomAttributes"); err != nil {
+		if err := resource.Input(&cognitoidp.Model, add, map[string]any{"UserPoolId": r.PhysicalID, "CustomAttributes": added}, nil); err != nil {
 			return resource.Result{}, err
 		}
 		if _, err := h.s.AddCustomAttributes(ctx, add); err != nil {
@@ -167,10 +135,7 @@ func addedAttributes(before, after any) ([]any, error) {
 }
 
 func (h poolResource) Delete(ctx context.Context, r *resource.Request) error {
-	if err := h.s.deletePool(ctx, r.PhysicalID); !gone(err) {
-		return err
-	}
-	return nil
+	return resource.Gone(h.s.deletePool(ctx, r.PhysicalID), "ResourceNotFoundException")
 }
 
 type clientResource struct{ s *Service }
@@ -186,7 +151,8 @@ func (h clientResource) result(c *Client) (resource.Result, error) {
 
 func (h clientResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(cognitoidp.CreateUserPoolClientRequest)
-	if err := bind(with(r.Props, map[string]any{"ClientName": r.PhysicalName(128, false)}), in, nil, "CreateUserPoolClient"); err != nil {
+	props := resource.With(map[string]any{"ClientName": r.PhysicalName(128, false)}, r.Props)
+	if err := resource.Input(&cognitoidp.Model, in, props, nil); err != nil {
 		return resource.Result{}, err
 	}
 	c, err := madeBefore(ctx, h.s.db, clients, in.UserPoolId, r.Token)
@@ -201,9 +167,9 @@ func (h clientResource) Create(ctx context.Context, r *resource.Request) (resour
 
 func (h clientResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(cognitoidp.UpdateUserPoolClientRequest)
-	props := with(r.Props, map[string]any{"ClientId": r.PhysicalID})
+	props := resource.With(r.Props, map[string]any{"ClientId": r.PhysicalID})
 	delete(props, "GenerateSecret") // a change of it replaces the client
-	if err := bind(props, in, nil, "UpdateUserPoolClient"); err != nil {
+	if err := resource.Input(&cognitoidp.Model, in, props, nil); err != nil {
 		return resource.Result{}, err
 	}
 	c, err := h.s.updateClient(ctx, in)
@@ -221,8 +187,5 @@ func (h clientResource) Delete(ctx context.Context, r *resource.Request) error {
 	if err == nil {
 		err = h.s.deleteClient(ctx, c.PoolID, r.PhysicalID)
 	}
-	if gone(err) {
-		return nil
-	}
-	return err
+	return resource.Gone(err, "ResourceNotFoundException")
 }
