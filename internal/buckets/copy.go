@@ -50,11 +50,8 @@ func (s *Service) CopyObject(ctx context.Context, in *s3.CopyObjectRequest) (*s3
 		return nil, err
 	}
 	from, err := s.object(ctx, bucket, key, version, in.CopySourceIfMatch, in.CopySourceIfNoneMatch, in.CopySourceIfModifiedSince, in.CopySourceIfUnmodifiedSince)
-	if e, ok := err.(*shape.Error); ok && e.Status == 304 { // which has no meaning for a copy
-		return nil, shape.Errorf("PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold")
-	}
 	if err != nil {
-		return nil, err
+		return nil, copyError(err)
 	}
 	o := *from
 	o.key, o.modified = in.Key, s.Now().Truncate(time.Second).UnixMilli()
@@ -67,6 +64,14 @@ func (s *Service) CopyObject(ctx context.Context, in *s3.CopyObjectRequest) (*s3
 	}
 	return &s3.CopyObjectOutput{ServerSideEncryption: shape.Ptr("AES256"),
 		CopyObjectResult: &s3.CopyObjectResult{ETag: &o.etag, LastModified: shape.Ptr(time.UnixMilli(o.modified).UTC()), ChecksumSHA256: opt(o.headers.SHA256)}}, nil
+}
+
+// copyError words what is wrong with the source of a copy, for which "not modified" has no meaning.
+func copyError(err error) error {
+	if e, ok := err.(*shape.Error); ok && e.Status == 304 {
+		return shape.Errorf("PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold")
+	}
+	return err
 }
 
 func checkKey(key string) error {

@@ -261,10 +261,15 @@ func place(tx *store.Tx, bucket string, o *object, ifMatch, ifNone *string) erro
 	}
 	err := putObject(tx, bucket, o)
 	if errors.Is(err, store.ErrNotFound) {
-		// The content was there already and went with its last owner just now. Clients try again.
-		return shape.Errorf("SlowDown", http.StatusServiceUnavailable, "Please reduce your request rate.")
+		return tryAgain()
 	}
 	return err
+}
+
+// tryAgain is the answer when the content was in the store already, so that it was not kept once more,
+// but went with its last owner just now. Clients send it again.
+func tryAgain() error {
+	return shape.Errorf("SlowDown", http.StatusServiceUnavailable, "Please reduce your request rate.")
 }
 
 func val(p *string) string { return shape.Val(p) }

@@ -163,55 +163,88 @@ func (s *Service) UploadPart(ctx context.Context, in *s3.UploadPartRequest) (*s3
 	if in.SSECustomerAlgorithm != nil {
 		return nil, unsupported("Encryption with a key of your own")
 	}
-	if in.PartNumber < 1 || in.PartNumber > maxParts {
-		return nil, shape.Errorf("InvalidArgument", 400, "Part number must be an integer between 1 and %d, inclusive", maxParts).With("ArgumentName", "partNumber")
-	}
-	check := func(tx *store.Tx) error {
-		_, _, err := getUpload(tx, in.Bucket, in.Key, in.UploadId)
-		return err
-	}
-	if err := s.DB.View(ctx, check); err != nil { // before the body is read
-		return nil, err
-	}
-	body := io.Reader(http.NoBody)
+	body := io.ReadCloser(http.NoBody)
 	if in.Body != nil {
 		body = in.Body
-		defer in.Body.Close()
 	}
-	h := md5.New()
-	sum, size, err := s.DB.PutBlob(ctx, io.TeeReader(body, h))
+	p, err := s.putPart(ctx, in.Bucket, in.Key, in.UploadId, in.PartNumber, func() (io.ReadCloser, error) { return body, nil })
 	if err != nil {
 		return nil, err
 	}
-	etag := `"` + hex.EncodeToString(h.Sum(nil)) + `"`
+	return &s3.UploadPartOutput{ETag: &p.etag, ServerSideEncryption: shape.Ptr("AES256"), ChecksumCRC32: in.ChecksumCRC32, ChecksumCRC32C: in.ChecksumCRC32C,
+		ChecksumCRC64NVME: in.ChecksumCRC64NVME, ChecksumSHA1: in.ChecksumSHA1, ChecksumSHA256: in.ChecksumSHA256}, nil
+}
+
+// UploadPartCopy makes a part of another object, or of a range of it.
+func (s *Service) UploadPartCopy(ctx context.Context, in *s3.UploadPartCopyRequest) (*s3.UploadPartCopyOutput, error) {
+	if in.SSECustomerAlgorithm != nil || in.CopySourceSSECustomerAlgorithm != nil {
+		return nil, unsupported("Encryption with a key of your own")
+	}
+	bucket, key, version, err := copySource(in.CopySource)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.putPart(ctx, in.Bucket, in.Key, in.UploadId, in.PartNumber, func() (io.ReadCloser, error) {
+		out, err := s.GetObject(ctx, &s3.GetObjectRequest{Bucket: bucket, Key: key, VersionId: version, Range: in.CopySourceRange, IfMatch: in.CopySourceIfMatch,
+			IfNoneMatch: in.CopySourceIfNoneMatch, IfModifiedSince: in.CopySourceIfModifiedSince, IfUnmodifiedSince: in.CopySourceIfUnmodifiedSince})
+		if err != nil {
+			return nil, copyError(err)
+		}
+		return out.Body, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &s3.UploadPartCopyOutput{ServerSideEncryption: shape.Ptr("AES256"),
+		CopyPartResult: &s3.CopyPartResult{ETag: &p.etag, LastModified: shape.Ptr(time.UnixMilli(p.modified).UTC())}}, nil
+}
+
+// putPart stores a part of an upload. The body is opened when it is known that there is such an upload.
+func (s *Service) putPart(ctx context.Context, bucket, key, id string, number int64, open func() (io.ReadCloser, error)) (*part, error) {
+	if number < 1 || number > maxParts {
+		return nil, shape.Errorf("InvalidArgument", 400, "Part number must be an integer between 1 and %d, inclusive", maxParts).With("ArgumentName", "partNumber")
+	}
+	if err := s.DB.View(ctx, func(tx *store.Tx) error {
+		_, _, err := getUpload(tx, bucket, key, id)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	body, err := open()
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	h := md5.New()
+	p := &part{number: number, modified: s.Now().UnixMilli()}
+	if p.sum, p.size, err = s.DB.PutBlob(ctx, io.TeeReader(body, h)); err != nil {
+		return nil, err
+	}
+	p.etag = `"` + hex.EncodeToString(h.Sum(nil)) + `"`
 	err = s.DB.Update(ctx, func(tx *store.Tx) error {
-		_, parts, err := getUpload(tx, in.Bucket, in.Key, in.UploadId)
+		_, parts, err := getUpload(tx, bucket, key, id)
 		if err != nil {
 			return err
 		}
-		owner := partOwner(in.UploadId, in.PartNumber)
-		if err := tx.LinkBlob(sum, owner); errors.Is(err, store.ErrNotFound) {
-			return shape.Errorf("SlowDown", http.StatusServiceUnavailable, "Please reduce your request rate.")
+		owner := partOwner(id, number)
+		if err := tx.LinkBlob(p.sum, owner); errors.Is(err, store.ErrNotFound) {
+			return tryAgain()
 		} else if err != nil {
 			return err
 		}
-		for _, p := range parts {
-			if p.number == in.PartNumber && p.sum != sum {
-				if err := tx.UnlinkBlob(p.sum, owner); err != nil {
+		for _, old := range parts {
+			if old.number == number && old.sum != p.sum {
+				if err := tx.UnlinkBlob(old.sum, owner); err != nil {
 					return err
 				}
 			}
 		}
 		_, err = tx.Exec(`INSERT INTO object_parts (upload, number, sum, etag, size, modified) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (upload, number) DO UPDATE SET sum = excluded.sum, etag = excluded.etag, size = excluded.size, modified = excluded.modified`,
-			in.UploadId, in.PartNumber, sum, etag, size, s.Now().UnixMilli())
+			id, number, p.sum, p.etag, p.size, p.modified)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &s3.UploadPartOutput{ETag: &etag, ServerSideEncryption: shape.Ptr("AES256"), ChecksumCRC32: in.ChecksumCRC32, ChecksumCRC32C: in.ChecksumCRC32C,
-		ChecksumCRC64NVME: in.ChecksumCRC64NVME, ChecksumSHA1: in.ChecksumSHA1, ChecksumSHA256: in.ChecksumSHA256}, nil
+	return p, err
 }
 
 // CompleteMultipartUpload makes an object of the parts that the request lists.

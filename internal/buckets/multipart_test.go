@@ -119,6 +119,35 @@ func TestMultipart(t *testing.T) {
 			t.Errorf("completed twice: %v", err)
 		}
 
+		// Parts can be copies.
+		id = begin("copied")
+		cp := func(source string, number int64, rng *string) (string, error) {
+			out, err := s.UploadPartCopy(ctx, &s3.UploadPartCopyRequest{Bucket: "app", Key: "copied", UploadId: id, PartNumber: number, CopySource: source, CopySourceRange: rng})
+			if err != nil {
+				return "", err
+			}
+			return *out.CopyPartResult.ETag, nil
+		}
+		if _, err := cp("app/none", 1, nil); code(err) != "NoSuchKey" {
+			t.Errorf("a part of nothing: %v", err)
+		}
+		whole, err := cp("app/big", 1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		some, err := cp("app/big", 2, shape.Ptr(fmt.Sprintf("bytes=%d-%d", minPart, minPart+2)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := complete(id, "copied", 1, whole, 2, some); err != nil {
+			t.Fatal(err)
+		}
+		if r, n, err := s.OpenObject(ctx, "app", "copied", ""); err != nil || n != minPart+10 {
+			t.Errorf("%d, %v", n, err)
+		} else if data, err := io.ReadAll(r); !bytes.HasSuffix(data, []byte("the endthe")) || err != nil {
+			t.Errorf("%q, %v", data[len(data)-20:], err)
+		}
+
 		// An upload of one part has the same content as its object.
 		id = begin("one")
 		tag, err := upload(id, "one", 1, small)
@@ -153,7 +182,7 @@ func TestMultipart(t *testing.T) {
 		if _, err := upload(aborted, "aborted", 2, last); code(err) != "NoSuchUpload" {
 			t.Errorf("a part of an aborted upload: %v", err)
 		}
-		if _, err := s.DeleteObjects(ctx, &s3.DeleteObjectsRequest{Bucket: "app", Delete: &s3.Delete{Objects: []s3.ObjectIdentifier{{Key: "big"}, {Key: "one"}}}}); err != nil {
+		if _, err := s.DeleteObjects(ctx, &s3.DeleteObjectsRequest{Bucket: "app", Delete: &s3.Delete{Objects: []s3.ObjectIdentifier{{Key: "big"}, {Key: "one"}, {Key: "copied"}}}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.DeleteBucket(ctx, &s3.DeleteBucketRequest{Bucket: "app"}); err != nil {

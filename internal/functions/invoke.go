@@ -37,17 +37,29 @@ const maxPrepared = 10000
 func (s *Service) changed(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	known := map[string]string{}
 	for ref, p := range s.prepared {
 		if id == "" || p.id == id {
 			delete(s.prepared, ref)
+			known[p.id] = p.spec.ARN
 		}
-		if id == "" { // perhaps nothing is left: after a reset no process should be
-			go s.Runtime.Retire(p.spec.ARN)
-		}
+	}
+	if len(known) > 0 {
+		go s.retireGone(known)
 	}
 	for q, p := range s.permits {
 		if id == "" || p.id == id {
 			delete(s.permits, q)
+		}
+	}
+}
+
+// retireGone ends the processes of functions, ARNs by id, that are gone: perhaps deleted on another
+// node, or by a reset.
+func (s *Service) retireGone(known map[string]string) {
+	for id, arn := range known {
+		if _, err := functions.Cached(context.Background(), s.DB, id); errors.Is(err, store.ErrNotFound) {
+			s.Runtime.Retire(arn)
 		}
 	}
 }
