@@ -228,7 +228,7 @@ func (c *caller) ask(t *testing.T, op *shape.Operation, r *http.Request, quiet b
 	case w.Code == http.StatusNotImplemented && strings.Contains(code, "NotImplemented"):
 	case w.Code >= 500:
 		fail("%d %s: %s", w.Code, code, message)
-	case w.Code >= 400 && structured && (code == "" || message == "" && code != "SerializationException"):
+	case w.Code >= 400 && structured && (code == "" || message == "" && code != "SerializationException" && code != "ParameterNotFound"):
 		fail("an error without code or message: %d %s", w.Code, body)
 	}
 	if len(message) > 1<<20 {
@@ -805,6 +805,7 @@ func fixture(t *testing.T, e *Engine) map[string]string {
 	call("s3", "PutObject", `{"Bucket":"sample-bucket","Key":"sample-key","Body":"c2FtcGxl"}`)
 	call("iam", "CreateRole", `{"RoleName":"sample","AssumeRolePolicyDocument":`+strconv.Quote(known["assumerolepolicydocument"])+`}`)
 	call("lambda", "CreateFunction", `{"FunctionName":"sample","Runtime":"provided.al2023","Handler":"bootstrap","Role":"`+known["role"]+`","Code":{"ZipFile":"`+known["zipfile"]+`"}}`, "FunctionArn")
+	call("ssm", "PutParameter", `{"Name":"/sample","Value":"sample","Type":"String"}`)
 	call("apigateway", "CreateApi", `{"Name":"sample","ProtocolType":"HTTP"}`, "apiId")
 	known["target"] = ""
 	call("apigateway", "CreateIntegration", `{"ApiId":"`+known["apiid"]+`","IntegrationType":"HTTP_PROXY","IntegrationMethod":"ANY","IntegrationUri":"http://127.0.0.1:1/","PayloadFormatVersion":"1.0"}`, "integrationId")

@@ -174,6 +174,7 @@ func (e *Engine) open(ctx context.Context) error {
 	e.logs = logs.New(logs.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 	e.onClose(e.logs.Close)
 	e.buckets = buckets.New(buckets.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
+	e.params = parameters.New(parameters.Options{DB: e.db, Seal: box, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.runtime = runtime.New(runtime.Options{Dir: filepath.Join(dir, "run"), Logs: e.logs, Logger: cfg.Logger, Now: cfg.Now, Prefork: true})
 	e.onClose(e.runtime.Close)
