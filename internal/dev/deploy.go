@@ -7,8 +7,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,16 +154,14 @@ func (d *Deployer) Deploy(ctx context.Context, s *Stack, fs []*Function, params 
 		}
 		form.Set("TemplateURL", strings.TrimSuffix(d.Client.Endpoint, "/")+"/"+d.bucket()+"/"+key)
 	}
-	n := 0
-	for _, set := range []map[string]string{s.Params, params} {
-		for k, v := range set {
-			if _, given := params[k]; given && &set != &params && params[k] != v {
-				continue // what the user says goes before what the stage implies
-			}
-			n++
-			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterKey", n), k)
-			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterValue", n), v)
-		}
+	all := maps.Clone(s.Params)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, params) // what the user says goes before what the stage implies
+	for i, k := range slices.Sorted(maps.Keys(all)) {
+		form.Set(fmt.Sprintf("Parameters.member.%d.ParameterKey", i+1), k)
+		form.Set(fmt.Sprintf("Parameters.member.%d.ParameterValue", i+1), all[k])
 	}
 
 	old, err := d.Describe(ctx, s.Name)
