@@ -42,7 +42,13 @@ func asInvalid(err error) error {
 	case err == nil, errors.As(err, &se):
 		return err
 	case errors.As(err, &te):
-		return &shape.Error{Code: "ValidationError", Status: 400, Message: te.Error(), Cause: err}
+		// In AWS's words, which name no place but where the text itself is broken. The place is in the log;
+		// in a template that a tool has rewritten on its way here it would mislead.
+		text := te.Message
+		if te.Detail != "" {
+			text += ": " + te.Detail
+		}
+		return &shape.Error{Code: "ValidationError", Status: 400, Message: text, Cause: err}
 	case errors.As(err, &re):
 		return &shape.Error{Code: "ValidationError", Status: 400, Message: re.Error(), Cause: err}
 	}
