@@ -198,7 +198,7 @@ func TestSDKUsers(t *testing.T) {
 		if in.ChallengeName != "" || in.AuthenticationResult.ExpiresIn != 3600 || *in.AuthenticationResult.TokenType != "Bearer" {
 			t.Errorf("InitiateAuth: %+v", in)
 		}
-		access, refresh := in.AuthenticationResult.AccessToken, in.AuthenticationResult.RefreshToken
+		access := in.AuthenticationResult.AccessToken
 
 		// What users do for themselves.
 		me := must(c.GetUser(ctx, &cognito.GetUserInput{AccessToken: access}))(t)
@@ -238,7 +238,8 @@ func TestSDKUsers(t *testing.T) {
 		must(reset(code))(t)
 		typed[*types.ExpiredCodeException](t, "a code used twice", "Invalid code provided, please request a code again.")(reset(code))
 		in = must(signIn("An0ther-0ne"))(t)
-		access, refresh = in.AuthenticationResult.AccessToken, in.AuthenticationResult.RefreshToken
+		access = in.AuthenticationResult.AccessToken
+		refresh := in.AuthenticationResult.RefreshToken
 
 		// Refresh, revoke, sign out.
 		again := must(c.InitiateAuth(ctx, &cognito.InitiateAuthInput{ClientId: &client, AuthFlow: types.AuthFlowTypeRefreshTokenAuth, AuthParameters: map[string]string{"REFRESH_TOKEN": *refresh}}))(t)
