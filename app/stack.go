@@ -189,7 +189,6 @@ type tagging struct {
 }
 
 var (
-	noTags   = tagging{}
 	tagList  = tagging{"Tags", true}
 	tagMap   = tagging{"Tags", false}
 	poolTags = tagging{"UserPoolTags", false}

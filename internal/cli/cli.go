@@ -26,7 +26,6 @@ type program struct {
 	dir      string // data directory
 	endpoint string // of a server elsewhere
 	region   string
-	json     bool
 }
 
 // Main runs the command line args and returns the exit status: 0, 1 for a failure, 2 for a command

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	xterm "golang.org/x/term"
 
@@ -47,35 +46,6 @@ func (t *term) red(s string) string    { return t.style("31", s) }
 func (t *term) green(s string) string  { return t.style("32", s) }
 func (t *term) yellow(s string) string { return t.style("33", s) }
 func (t *term) cyan(s string) string   { return t.style("36", s) }
-
-// table writes rows in aligned columns. Cells are plain; style colours a cell of a column after it
-// was padded, and may be nil.
-func (t *term) table(rows [][]string, style func(col int, cell string) string) {
-	var width []int
-	for _, r := range rows {
-		for i, c := range r {
-			if i == len(width) {
-				width = append(width, 0)
-			}
-			width[i] = max(width[i], utf8.RuneCountInString(c))
-		}
-	}
-	var b strings.Builder
-	for _, r := range rows {
-		for i, c := range r {
-			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(c))
-			if style != nil {
-				c = style(i, c)
-			}
-			b.WriteString(c)
-			if i < len(r)-1 {
-				b.WriteString(pad + "  ")
-			}
-		}
-		b.WriteByte('\n')
-	}
-	t.printf("%s", b.String())
-}
 
 // indent puts prefix before every line of s.
 func indent(prefix, s string) string {

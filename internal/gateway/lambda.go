@@ -222,8 +222,8 @@ func (x *exchange) answerFunction(a *answer) {
 		}
 		h[name] = append(h[name], f.value)
 	}
-	for _, c := range a.cookies {
-		h["Set-Cookie"] = append(h["Set-Cookie"], c)
+	if len(a.cookies) > 0 {
+		h["Set-Cookie"] = append(h["Set-Cookie"], a.cookies...)
 	}
 	if h["Content-Type"] == nil && a.status != http.StatusNoContent && a.status != http.StatusNotModified {
 		h["Content-Type"] = contentText

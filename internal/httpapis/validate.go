@@ -245,6 +245,9 @@ const stageVariable = "${stageVariables."
 func functionARN(uri string) (string, bool) {
 	if a, err := arn.Parse(uri); err == nil && a.Service == "apigateway" && a.Account == "lambda" {
 		inner, ok := strings.CutPrefix(a.Resource, "path/2015-03-31/functions/")
+		if !ok {
+			return "", false
+		}
 		if uri, ok = strings.CutSuffix(inner, "/invocations"); !ok {
 			return "", false
 		}

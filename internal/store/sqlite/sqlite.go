@@ -25,7 +25,6 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/store/backend"
 	"github.com/pressly/goose/v3"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Options of an engine.
@@ -195,12 +194,6 @@ func (db *DB) release() error {
 		err = errors.Join(err, os.RemoveAll(db.tempDir))
 	}
 	return err
-}
-
-// busy reports whether err says that another connection is in the way.
-func busy(err error) bool {
-	c := code(err) & 0xff
-	return c == sqlite3.SQLITE_BUSY || c == sqlite3.SQLITE_LOCKED
 }
 
 // slow is after what time a transaction is reported as stuck.

@@ -65,7 +65,7 @@ func testCacheNames(t *testing.T, db *store.DB) {
 	}
 	get("n", 0)
 	put(t, db, store.Key{ID: "a", Parent: "p", Name: "n"}, thing{Count: 1})
-	if get("n", 1) != get("n", 1) {
+	if first, again := get("n", 1), get("n", 1); first != again {
 		t.Error("the second call did not find what the first had loaded")
 	}
 	byID, err := things.Cached(t.Context(), db, "a")
