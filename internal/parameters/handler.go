@@ -1,6 +1,7 @@
 package parameters
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/ssm"
 	"github.com/gatehouse-dev/gatehouse/internal/arn"
@@ -277,7 +279,7 @@ func (s *Service) GetParameters(ctx context.Context, in *ssm.GetParametersReques
 // after and next read and write a token: the name to go on after.
 func after(token *string) (string, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(shape.Val(token))
-	if err != nil {
+	if err != nil || !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0 {
 		return "", ssm.InvalidNextToken("The specified token isn't valid.")
 	}
 	return string(raw), nil
