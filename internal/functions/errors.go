@@ -28,12 +28,6 @@ func conflict(format string, args ...any) error {
 	return user(lambda.ResourceConflictException(format, args...))
 }
 
-// isCode tells whether err is an API error with the code.
-func isCode(err error, code string) bool {
-	var e *shape.Error
-	return errors.As(err, &e) && e.Code == code
-}
-
 // revised tells of a RevisionId that is out of date; api is what would tell the latest.
 func revised(api string) error {
 	return user(lambda.PreconditionFailedException("The Revision Id provided does not match the latest Revision Id. Call the %s API to retrieve the latest Revision Id", api))

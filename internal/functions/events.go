@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/runtime"
+	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 )
 
@@ -150,7 +151,7 @@ func (q *eventQueue) try(ctx context.Context, e *queued) {
 		q.settle(run, e, 0, 0)
 	case errors.Is(err, runtime.ErrClosed): // the server ends: the next one takes it
 		q.settle(run, e, time.Millisecond, e.attempts)
-	case isCode(err, "ResourceNotFoundException"):
+	case shape.HasCode(err, "ResourceNotFoundException"):
 		s.Logger.Warn("an asynchronous event was dropped, for its function is gone", "function", e.ref, "request", e.id)
 		q.settle(run, e, 0, 0)
 	case errors.As(err, &failed) && failed.Code == "TooManyRequestsException" || err != nil && failed == nil:

@@ -21,6 +21,7 @@ type draft struct {
 	tags     map[string]string
 	reserved *int64
 	publish  bool
+	token    string // of a stack's step
 }
 
 func (s *Service) CreateFunction(ctx context.Context, in *lambda.CreateFunctionRequest) (*lambda.FunctionConfiguration, error) {
@@ -82,7 +83,7 @@ func qualified(n name, v *version) string {
 // create stores a new function. The version is the one that the caller asked for.
 func (s *Service) create(ctx context.Context, d *draft) (f *function, v *version, err error) {
 	err = s.store(ctx, d.code, func(tx *store.Tx) error {
-		f = &function{Region: d.name.region, Name: d.name.function, Tags: d.tags}
+		f = &function{Region: d.name.region, Name: d.name.function, Tags: d.tags, Token: d.token}
 		f.Latest = version{Number: latest, Revision: ident.UUID(), Build: ident.UUID(), Modified: s.Now().UnixMilli(),
 			config: d.config, CodeSum: d.code.sum, CodeSize: d.code.size}
 		// First the name, so that a conflict says what it is.

@@ -365,7 +365,7 @@ func TestConcurrent(t *testing.T) {
 				defer mu.Unlock()
 				if err == nil {
 					wins++
-				} else if isCode(err, "ResourceConflictException") {
+				} else if shape.HasCode(err, "ResourceConflictException") {
 					losses++
 				} else {
 					t.Error(err)

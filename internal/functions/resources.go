@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"embed"
-	"maps"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/lambda"
@@ -40,26 +39,23 @@ type desired struct {
 // read takes the properties of a function apart, and refuses what the API would.
 func (h functionResource) read(ctx context.Context, r *resource.Request) (*desired, error) {
 	in := new(lambda.CreateFunctionRequest)
-	if err := resource.Bind(&lambda.Model, 0, r.Props, in, map[string]string{"Code": "", "ReservedConcurrentExecutions": "", "KmsKeyArn": "KMSKeyArn"}); err != nil {
-		return nil, err
+	props := resource.With(map[string]any{"FunctionName": r.PhysicalName(64, false)}, r.Props)
+	if r.PhysicalID != "" {
+		props["FunctionName"] = r.PhysicalID
 	}
-	switch {
-	case r.PhysicalID != "":
-		in.FunctionName = r.PhysicalID
-	case in.FunctionName == "":
-		in.FunctionName = r.PhysicalName(64, false)
-	}
-	in.Code, in.Absent = &lambda.FunctionCode{}, 0
-	if err := shape.Validate(&lambda.Model, lambda.Model.Ref("CreateFunctionRequest"), in); err != nil {
+	props["Code"] = map[string]any{} // which has forms of its own in templates
+	rename := map[string]string{"ReservedConcurrentExecutions": "", "KmsKeyArn": "KMSKeyArn"}
+	if err := resource.Input(&lambda.Model, in, props, rename); err != nil {
 		return nil, err
 	}
 	n, err := h.s.named(wire.CallFrom(ctx), in.FunctionName, nil)
 	if err != nil {
 		return nil, err
 	}
-	d := &desired{draft: draft{name: n.plain(), tags: map[string]string{}}}
-	maps.Copy(d.tags, r.Tags)
-	maps.Copy(d.tags, in.Tags)
+	d := &desired{draft: draft{name: n.plain(), token: r.Token}}
+	if d.tags, err = r.AllTags("Tags"); err != nil {
+		return nil, err
+	}
 	if err := checkTags(d.tags); err != nil {
 		return nil, err
 	}
@@ -68,18 +64,14 @@ func (h functionResource) read(ctx context.Context, r *resource.Request) (*desir
 	}
 	if v, ok := r.Props["ReservedConcurrentExecutions"]; ok {
 		put := new(lambda.PutFunctionConcurrencyRequest)
-		if err := resource.Bind(&lambda.Model, 0, map[string]any{"ReservedConcurrentExecutions": v, "FunctionName": in.FunctionName}, put, nil); err != nil {
-			return nil, err
-		}
-		put.Absent = 0
-		if err := shape.Validate(&lambda.Model, lambda.Model.Ref("PutFunctionConcurrencyRequest"), put); err != nil {
+		if err := resource.Input(&lambda.Model, put, map[string]any{"ReservedConcurrentExecutions": v, "FunctionName": in.FunctionName}, nil); err != nil {
 			return nil, err
 		}
 		d.reserved = &put.ReservedConcurrentExecutions
 	}
 	d.props, _ = r.Props["Code"].(map[string]any)
 	code := new(lambda.FunctionCode)
-	if err := resource.Bind(&lambda.Model, 0, d.props, code, map[string]string{"ZipFile": ""}); err != nil {
+	if err := resource.Input(&lambda.Model, code, d.props, map[string]string{"ZipFile": ""}); err != nil {
 		return nil, err
 	}
 	if text, ok := d.props["ZipFile"].(string); ok {
@@ -141,11 +133,14 @@ func (h functionResource) Create(ctx context.Context, r *resource.Request) (reso
 	if err != nil {
 		return resource.Result{}, err
 	}
-	if f, err := h.s.get(ctx, d.name); err == nil {
-		if !made(f, r) {
-			return resource.Result{}, exists(d.name)
-		}
+	f, err := h.s.get(ctx, d.name)
+	switch {
+	case err == nil && f.Token != "" && f.Token == r.Token:
 		return h.apply(ctx, d, true) // the step is run again after a crash
+	case err == nil:
+		return resource.Result{}, exists(d.name)
+	case !shape.HasCode(err, "ResourceNotFoundException"):
+		return resource.Result{}, err
 	}
 	if d.code, err = h.s.fetch(ctx, d.source); err != nil {
 		return resource.Result{}, err
@@ -154,12 +149,6 @@ func (h functionResource) Create(ctx context.Context, r *resource.Request) (reso
 		return resource.Result{}, err
 	}
 	return result(d.name), nil
-}
-
-// made tells whether a function was made by a request for the same resource of the same stack.
-func made(f *function, r *resource.Request) bool {
-	const stack, logical = "aws:cloudformation:stack-id", "aws:cloudformation:logical-id"
-	return r.Tags[stack] != "" && f.Tags[stack] == r.Tags[stack] && f.Tags[logical] == r.Tags[logical]
 }
 
 func result(n name) resource.Result {
@@ -198,10 +187,7 @@ func (h functionResource) apply(ctx context.Context, d *desired, code bool) (res
 
 func (h functionResource) Delete(ctx context.Context, r *resource.Request) error {
 	_, err := h.s.DeleteFunction(ctx, &lambda.DeleteFunctionRequest{FunctionName: r.PhysicalID})
-	if isCode(err, "ResourceNotFoundException") {
-		return nil
-	}
-	return err
+	return resource.Gone(err, "ResourceNotFoundException")
 }
 
 // permissionResource makes AWS::Lambda::Permission: one statement. All of its properties are
@@ -210,15 +196,12 @@ type permissionResource struct{ s *Service }
 
 func (h permissionResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(lambda.AddPermissionRequest)
-	if err := resource.Bind(&lambda.Model, 0, r.Props, in, nil); err != nil {
-		return resource.Result{}, err
-	}
-	in.StatementId, in.Absent = r.PhysicalName(100, false), 0
-	if err := shape.Validate(&lambda.Model, lambda.Model.Ref("AddPermissionRequest"), in); err != nil {
+	props := resource.With(r.Props, map[string]any{"StatementId": r.PhysicalName(100, false)})
+	if err := resource.Input(&lambda.Model, in, props, nil); err != nil {
 		return resource.Result{}, err
 	}
 	_, err := h.s.AddPermission(ctx, in)
-	if isCode(err, "ResourceConflictException") && r.Token != "" {
+	if shape.HasCode(err, "ResourceConflictException") && r.Token != "" {
 		err = nil // the step is run again after a crash: the id follows from its token
 	}
 	if err != nil {
@@ -235,8 +218,5 @@ func (h permissionResource) Update(_ context.Context, r *resource.Request) (reso
 func (h permissionResource) Delete(ctx context.Context, r *resource.Request) error {
 	ref, _ := r.Props["FunctionName"].(string)
 	_, err := h.s.RemovePermission(ctx, &lambda.RemovePermissionRequest{FunctionName: ref, StatementId: r.PhysicalID})
-	if isCode(err, "ResourceNotFoundException") {
-		return nil
-	}
-	return err
+	return resource.Gone(err, "ResourceNotFoundException")
 }

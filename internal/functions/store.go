@@ -21,6 +21,7 @@ type function struct {
 	Reserved     *int64             `json:",omitempty"` // concurrency
 	Tags         map[string]string  `json:",omitempty"`
 	Touched      int64              `json:",omitempty"` // counts changes of what hangs on it elsewhere
+	Token        string             `json:",omitempty"` // of the step of a stack that made it
 }
 
 // version is one version of a function: $LATEST, or a published one, which never changes.
