@@ -64,7 +64,8 @@ type version struct {
 type parameter struct {
 	Region, Name string
 	version
-	Tags map[string]string `json:",omitempty"`
+	Tags  map[string]string `json:",omitempty"`
+	Token string            `json:",omitempty"` // of the step of a stack that made it
 }
 
 var (

@@ -171,8 +171,7 @@ func (s *Service) write(ctx context.Context, p *parameter, in *ssm.PutParameterR
 }
 
 func isAbsent(err error) bool {
-	var e *shape.Error
-	return errors.As(err, &e) && e.Code == "ParameterNotFound"
+	return shape.HasCode(err, "ParameterNotFound")
 }
 
 // wanted reads what a caller asks for: a name or ARN, with a version after a colon.

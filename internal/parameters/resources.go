@@ -17,42 +17,29 @@ type parameterResource struct{ s *Service }
 
 // put stores what the properties ask for; may says whether it may take the place of what is there.
 func (h parameterResource) put(ctx context.Context, r *resource.Request, may func(old *parameter) error) (resource.Result, error) {
+	named := *r
+	named.StackName = "CFN" // and not the stack's name, which may begin as no parameter's may
+	props := resource.With(map[string]any{"Name": named.PhysicalName(255, false), "Description": ""}, r.Props)
+	if r.PhysicalID != "" {
+		props["Name"] = r.PhysicalID
+	}
 	in := new(ssm.PutParameterRequest)
-	if err := resource.Bind(&ssm.Model, 0, r.Props, in, map[string]string{"Tags": ""}); err != nil {
-		return resource.Result{}, err
-	}
-	switch {
-	case r.PhysicalID != "":
-		in.Name = r.PhysicalID
-	case in.Name == "": // CFN and not the stack's name, which may begin as no parameter's may
-		named := *r
-		named.StackName = "CFN"
-		in.Name = named.PhysicalName(255, false)
-	}
-	in.Absent = 0
-	if in.Description == nil {
-		in.Description = shape.Ptr("")
-	}
-	if err := shape.Validate(&ssm.Model, ssm.Model.Ref("PutParameterRequest"), in); err != nil {
+	if err := resource.Input(&ssm.Model, in, props, map[string]string{"Tags": ""}); err != nil {
 		return resource.Result{}, err
 	}
 	if shape.Val(in.Type) == ssm.ParameterTypeSecureString {
 		return resource.Result{}, invalid("AWS::SSM::Parameter cannot make parameters of type SecureString.")
 	}
-	tags, err := resource.Tags(r.Props["Tags"])
-	if err != nil {
-		return resource.Result{}, err
-	}
-	for k, v := range r.Tags {
-		if _, own := tags[k]; !own {
-			tags[k] = v
-		}
-	}
 	p, err := h.s.draft(ctx, in)
 	if err != nil {
 		return resource.Result{}, err
 	}
-	p.Tags = tags
+	if p.Tags, err = r.AllTags("Tags"); err != nil {
+		return resource.Result{}, err
+	}
+	if r.PhysicalID == "" {
+		p.Token = r.Token
+	}
 	if err := h.s.write(ctx, p, in, may); err != nil {
 		return resource.Result{}, err
 	}
@@ -61,8 +48,7 @@ func (h parameterResource) put(ctx context.Context, r *resource.Request, may fun
 
 func (h parameterResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	return h.put(ctx, r, func(old *parameter) error {
-		const stack, logical = "aws:cloudformation:stack-id", "aws:cloudformation:logical-id"
-		if old == nil || r.Tags[stack] != "" && old.Tags[stack] == r.Tags[stack] && old.Tags[logical] == r.Tags[logical] {
+		if old == nil || old.Token != "" && old.Token == r.Token {
 			return nil // new, or a step that is run again after a crash
 		}
 		return ssm.ParameterAlreadyExists("The parameter already exists. To overwrite this value, set the overwrite option in the request to true.")
@@ -80,8 +66,5 @@ func (h parameterResource) Update(ctx context.Context, r *resource.Request) (res
 
 func (h parameterResource) Delete(ctx context.Context, r *resource.Request) error {
 	_, err := h.s.DeleteParameter(ctx, &ssm.DeleteParameterRequest{Name: r.PhysicalID})
-	if isAbsent(err) {
-		return nil
-	}
-	return err
+	return resource.Gone(err, "ParameterNotFound")
 }
