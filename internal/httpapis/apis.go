@@ -47,7 +47,7 @@ func (s *Service) CreateApi(ctx context.Context, in *v2.CreateApiRequest) (*v2.C
 		return nil, bad("A target is required when a route key or credentials are specified")
 	}
 	err := s.db.Update(ctx, func(tx *store.Tx) error {
-		id := ident.APIID()
+		id := newID(ctx, ident.APIID)
 		a.ApiId = &id
 		if err := apis.Insert(tx, store.Key{ID: id, Parent: a.Region}, a); err != nil || in.Target == nil {
 			return err

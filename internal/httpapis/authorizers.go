@@ -19,7 +19,7 @@ func (s *Service) CreateAuthorizer(ctx context.Context, in *v2.CreateAuthorizerR
 		return nil, err
 	}
 	err := s.update(ctx, in.ApiId, func(tx *store.Tx, a *api) error {
-		z.AuthorizerId = shape.Ptr(ident.AuthorizerID())
+		z.AuthorizerId = shape.Ptr(newID(ctx, ident.AuthorizerID))
 		return authorizers.Insert(tx, partKey(in.ApiId, *z.AuthorizerId, ""), z)
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ func (s *Service) CreateIntegration(ctx context.Context, in *v2.CreateIntegratio
 		return nil, err
 	}
 	err := s.update(ctx, in.ApiId, func(tx *store.Tx, a *api) error {
-		i.IntegrationId = shape.Ptr(ident.ShortID())
+		i.IntegrationId = shape.Ptr(newID(ctx, ident.ShortID))
 		return integrations.Insert(tx, partKey(in.ApiId, *i.IntegrationId, ""), i)
 	})
 	if err != nil {

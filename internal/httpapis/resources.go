@@ -122,7 +122,7 @@ func (h apiResource) Create(ctx context.Context, r *resource.Request) (resource.
 	if in.Tags, err = tags(r); err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.CreateApi(ctx, in)
+	out, err := h.s.CreateApi(withToken(ctx, r), in)
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -158,7 +158,7 @@ func (h routeResource) Create(ctx context.Context, r *resource.Request) (resourc
 	if err := bind("CreateRouteRequest", in, r.Props); err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.CreateRoute(ctx, in)
+	out, err := h.s.CreateRoute(withToken(ctx, r), in)
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -192,7 +192,7 @@ func (h integrationResource) Create(ctx context.Context, r *resource.Request) (r
 	if err := bind("CreateIntegrationRequest", in, r.Props); err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.CreateIntegration(ctx, in)
+	out, err := h.s.CreateIntegration(withToken(ctx, r), in)
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -222,7 +222,7 @@ func (h authorizerResource) Create(ctx context.Context, r *resource.Request) (re
 	if err := resource.Bind(&v2.Model, v2.Model.Ref("CreateAuthorizerRequest"), r.Props, in, nil); err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.CreateAuthorizer(ctx, in)
+	out, err := h.s.CreateAuthorizer(withToken(ctx, r), in)
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -308,7 +308,7 @@ func (h deploymentResource) Create(ctx context.Context, r *resource.Request) (re
 	if err := bind("CreateDeploymentRequest", in, r.Props); err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.CreateDeployment(ctx, in)
+	out, err := h.s.CreateDeployment(withToken(ctx, r), in)
 	if err != nil {
 		return resource.Result{}, err
 	}

@@ -29,7 +29,7 @@ func (s *Service) CreateRoute(ctx context.Context, in *v2.CreateRouteRequest) (*
 	r := &route{ApiKeyRequired: shape.Ptr(false), RouteKey: &in.RouteKey, AuthorizationScopes: in.AuthorizationScopes,
 		AuthorizationType: in.AuthorizationType, AuthorizerId: in.AuthorizerId, OperationName: in.OperationName, Target: in.Target}
 	err := s.update(ctx, in.ApiId, func(tx *store.Tx, a *api) error {
-		r.RouteId = shape.Ptr(ident.ShortID())
+		r.RouteId = shape.Ptr(newID(ctx, ident.ShortID))
 		return putRoute(tx, in.ApiId, r)
 	})
 	if err != nil {

@@ -121,7 +121,7 @@ func (s *Service) UpdateStage(ctx context.Context, in *v2.UpdateStageRequest) (*
 			if *in.AutoDeploy {
 				st.DeploymentId = nil
 			} else if in.DeploymentId == nil {
-				d, err := deploy(tx, a, nil, true)
+				d, err := deploy(tx, a, newID(ctx, ident.AuthorizerID), nil, true)
 				if err != nil {
 					return err
 				}
@@ -196,8 +196,8 @@ func live(tx *store.Tx, a *api) (*config, error) {
 	return c, errors.Join(e1, e2, e3)
 }
 
-// deploy makes a deployment of an API's live configuration.
-func deploy(tx *store.Tx, a *api, description *string, auto bool) (*deployment, error) {
+// deploy makes a deployment, of the given id, of an API's live configuration.
+func deploy(tx *store.Tx, a *api, id string, description *string, auto bool) (*deployment, error) {
 	c, err := live(tx, a)
 	if err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func deploy(tx *store.Tx, a *api, description *string, auto bool) (*deployment, 
 		return nil, bad("At least one route is required before deploying the Api.")
 	}
 	now := tx.Now().UTC()
-	d := &deployment{AutoDeployed: &auto, CreatedDate: &now, DeploymentId: shape.Ptr(ident.AuthorizerID()),
+	d := &deployment{AutoDeployed: &auto, CreatedDate: &now, DeploymentId: &id,
 		DeploymentStatus: shape.Ptr(v2.DeploymentStatusDeployed), Description: description}
 	key := partKey(*a.ApiId, *d.DeploymentId, "")
 	if err := deployed.Insert(tx, key, c); err != nil {
@@ -219,7 +219,7 @@ func deploy(tx *store.Tx, a *api, description *string, auto bool) (*deployment, 
 func (s *Service) CreateDeployment(ctx context.Context, in *v2.CreateDeploymentRequest) (*v2.CreateDeploymentResponse, error) {
 	var d *deployment
 	err := s.update(ctx, in.ApiId, func(tx *store.Tx, a *api) (err error) {
-		if d, err = deploy(tx, a, in.Description, false); err != nil || shape.Val(in.StageName) == "" {
+		if d, err = deploy(tx, a, newID(ctx, ident.AuthorizerID), in.Description, false); err != nil || shape.Val(in.StageName) == "" {
 			return err
 		}
 		st, err := stages.Get(tx, in.ApiId+"/"+*in.StageName)
