@@ -190,12 +190,13 @@ func (e *Engine) open(ctx context.Context) error {
 	e.apis = httpapis.New(httpapis.Options{DB: e.db, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.registry = new(resource.Registry)
-	for _, types := range [][]resource.Type{e.iam.Resources(), e.logs.Resources(), e.buckets.Resources(), e.functions.Resources(), e.pools.Resources(), e.apis.Resources(), e.params.Resources()} {
+	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Account: cfg.Account, Outputs: e.reachable, Seal: box, Logger: cfg.Logger, Now: cfg.Now})
+
+	for _, types := range [][]resource.Type{e.iam.Resources(), e.logs.Resources(), e.buckets.Resources(), e.functions.Resources(), e.pools.Resources(), e.apis.Resources(), e.params.Resources(), e.stacks.Resources()} {
 		for _, t := range types {
 			e.registry.Register(t)
 		}
 	}
-	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Account: cfg.Account, Outputs: e.reachable, Seal: box, Logger: cfg.Logger, Now: cfg.Now})
 
 	verifier := token.NewVerifier(token.Options{Local: e.localKeys, Now: cfg.Now})
 	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
