@@ -16,15 +16,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/admin"
-	"github.com/gatehouse-dev/gatehouse/internal/api/apigatewayv2"
-	"github.com/gatehouse-dev/gatehouse/internal/api/cloudformation"
-	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidp"
-	iamapi "github.com/gatehouse-dev/gatehouse/internal/api/iam"
-	"github.com/gatehouse-dev/gatehouse/internal/api/lambda"
-	logsapi "github.com/gatehouse-dev/gatehouse/internal/api/logs"
-	"github.com/gatehouse-dev/gatehouse/internal/api/s3"
-	"github.com/gatehouse-dev/gatehouse/internal/api/ssm"
-	"github.com/gatehouse-dev/gatehouse/internal/api/sts"
 	"github.com/gatehouse-dev/gatehouse/internal/buckets"
 	"github.com/gatehouse-dev/gatehouse/internal/client"
 	"github.com/gatehouse-dev/gatehouse/internal/functions"
@@ -39,6 +30,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/runtime"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
+	"github.com/gatehouse-dev/gatehouse/internal/signin"
 	"github.com/gatehouse-dev/gatehouse/internal/stacks"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/token"
@@ -81,6 +73,7 @@ type Engine struct {
 	registry *resource.Registry // the resource types of stacks
 	control  *wire.Server
 	gateway  *gateway.Gateway
+	signin   *signin.Handler
 	admin    *admin.Handler
 
 	profile client.Profile
@@ -120,7 +113,7 @@ func Start(ctx context.Context, cfg Config) (_ *Engine, err error) {
 // onClose has f called when the server closes, before what was opened earlier is closed.
 func (e *Engine) onClose(f func(context.Context) error) { e.closers = append(e.closers, f) }
 
-// open opens the state and makes the services.
+// open opens the state and has the services made.
 func (e *Engine) open(ctx context.Context) error {
 	cfg := &e.cfg
 	dir, url := cfg.Dir, cfg.Database
@@ -163,62 +156,9 @@ func (e *Engine) open(ctx context.Context) error {
 	}
 	e.onClose(func(context.Context) error { return e.db.Close() })
 
-	e.keys = keys.Open(e.db, box, keys.Options{Logger: cfg.Logger})
-	e.onClose(func(context.Context) error { e.keys.Close(); return nil })
-	if e.outbox, err = message.New(e.db, box, message.Options{SMTP: cfg.SMTP, From: cfg.MailFrom, Logger: cfg.Logger, Now: cfg.Now}); err != nil {
+	if err := e.join(dir, box); err != nil {
 		return err
 	}
-	e.onClose(func(context.Context) error { return e.outbox.Close() })
-
-	e.iam = iam.New(iam.Options{DB: e.db, Seal: box, Account: cfg.Account, Region: cfg.Region, Open: cfg.AuthOpen, Logger: cfg.Logger, Now: cfg.Now})
-	e.logs = logs.New(logs.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
-	e.onClose(e.logs.Close)
-	e.buckets = buckets.New(buckets.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
-	e.params = parameters.New(parameters.Options{DB: e.db, Seal: box, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
-
-	e.runtime = runtime.New(runtime.Options{Dir: filepath.Join(dir, "run"), Logs: e.logs, Logger: cfg.Logger, Now: cfg.Now, Prefork: true})
-	e.onClose(e.runtime.Close)
-	e.functions = functions.New(functions.Options{DB: e.db, Runtime: e.runtime, Objects: e.buckets, CodeDir: filepath.Join(dir, "code"),
-		Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
-	e.onClose(e.functions.Close)
-
-	var issuer func(region, pool string) string
-	if cfg.Issuer != "" {
-		issuer = func(_, pool string) string { return cfg.Issuer + "/" + pool }
-	}
-	e.pools = userpools.New(userpools.Options{DB: e.db, Seal: box, Keys: e.keys, Outbox: e.outbox, Account: cfg.Account, Issuer: issuer, Logger: cfg.Logger, Now: cfg.Now})
-	e.apis = httpapis.New(httpapis.Options{DB: e.db, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
-
-	e.registry = new(resource.Registry)
-	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Account: cfg.Account, Outputs: e.reachable, Seal: box, Logger: cfg.Logger, Now: cfg.Now})
-
-	for _, types := range [][]resource.Type{e.iam.Resources(), e.logs.Resources(), e.buckets.Resources(), e.functions.Resources(), e.pools.Resources(), e.apis.Resources(), e.params.Resources(), e.stacks.Resources()} {
-		for _, t := range types {
-			e.registry.Register(t)
-		}
-	}
-
-	verifier := token.NewVerifier(token.Options{Local: e.localKeys, Now: cfg.Now})
-	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
-		Recorder: e.recorder, AccessLog: e.logs, Logger: cfg.Logger, Now: cfg.Now})
-
-	e.services = []wire.Service{
-		{Model: &cognitoidp.Model, Handler: e.pools},
-		{Model: &apigatewayv2.Model, Handler: e.apis},
-		{Model: &lambda.Model, Handler: e.functions, MaxBody: functions.MaxBody},
-		{Model: &cloudformation.Model, Handler: e.stacks},
-		{Model: &iamapi.Model, Handler: e.iam},
-		{Model: &sts.Model, Handler: e.iam.STS()},
-		{Model: &s3.Model, Handler: e.buckets},
-		{Model: &logsapi.Model, Handler: e.logs},
-		{Model: &ssm.Model, Handler: e.params},
-	}
-	e.control = wire.NewServer(wire.Options{
-		Services: e.services, Auth: e.iam, Account: cfg.Account, DefaultRegion: cfg.Region, Logger: cfg.Logger, Now: cfg.Now,
-		AllowOrigin: e.origins(), Observe: e.observe,
-	})
-	e.admin = admin.New(admin.Options{Version: Version, Recorder: e.recorder, Outbox: e.outbox, Logs: e.logs, Authorize: e.authorizeAdmin, Reset: e.resetter(), Closing: e.closing, Logger: cfg.Logger})
-
 	if err := e.credentials(ctx); err != nil {
 		return err
 	}
@@ -268,6 +208,7 @@ func (e *Engine) localKeys(ctx context.Context, issuer string) (token.KeySource,
 }
 
 // sameIssuer tells whether two issuers name the same local pool: it has AWS's form and the server's own.
+// Pools are read from the cache, so there is nothing that the request's context could cut short.
 func (e *Engine) sameIssuer(a, b string) bool {
 	pool, ok := e.pools.IssuerPool(context.Background(), a)
 	other, ok2 := e.pools.IssuerPool(context.Background(), b)

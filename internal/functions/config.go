@@ -2,6 +2,8 @@ package functions
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,11 +27,11 @@ const (
 // config is what can be configured of a version.
 type config struct {
 	Runtime, Handler, Role string
-	Description            string            `json:",omitempty"`
-	Timeout                int64             // seconds
-	Memory                 int64             // MB
-	Storage                int64             // MB, of /tmp
-	Env                    map[string]string `json:",omitempty"`
+	Description            string `json:",omitempty"`
+	Timeout                int64  // seconds
+	Memory                 int64  // MB
+	Storage                int64  // MB, of /tmp
+	Env                    []byte `json:",omitempty"` // variables, sealed
 	Arch                   string
 	Tracing                string
 	LogGroup               string `json:",omitempty"` // "" is /aws/lambda/NAME
@@ -69,7 +71,7 @@ func newConfig() config {
 }
 
 // apply changes what in says, and refuses what it says and is not supported.
-func (c *config) apply(in *settings) error {
+func (s *Service) apply(c *config, in *settings) error {
 	if err := refuse(in); err != nil {
 		return err
 	}
@@ -102,9 +104,44 @@ func (c *config) apply(in *settings) error {
 		if err := checkEnvironment(in.Environment.Variables); err != nil {
 			return err
 		}
-		c.Env = in.Environment.Variables
+		var err error
+		if c.Env, err = s.sealVariables(c.Env, in.Environment.Variables); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// envContext binds sealed variables to their use.
+const envContext = "functions.environment"
+
+// sealVariables seals the variables of an environment. What is the same as the old stays as it is, so
+// that nothing seems to have changed.
+func (s *Service) sealVariables(old []byte, vars map[string]string) ([]byte, error) {
+	if len(vars) == 0 {
+		return nil, nil
+	}
+	if before, err := s.variables(old); err != nil || maps.Equal(before, vars) {
+		return old, err
+	}
+	text, err := json.Marshal(vars)
+	if err != nil {
+		return nil, err
+	}
+	return s.Seal.Seal(text, envContext), nil
+}
+
+// variables opens what sealVariables has sealed.
+func (s *Service) variables(sealed []byte) (map[string]string, error) {
+	if len(sealed) == 0 {
+		return nil, nil
+	}
+	text, err := s.Seal.Open(sealed, envContext)
+	if err != nil {
+		return nil, fmt.Errorf("environment variables: %w", err)
+	}
+	var vars map[string]string
+	return vars, json.Unmarshal(text, &vars)
 }
 
 func set[T any](to *T, from *T) {
@@ -177,11 +214,15 @@ func checkEnvironment(env map[string]string) error {
 }
 
 // spec returns what the runtime must know to run a version.
-func (s *Service) spec(f *function, v *version, codeDir string) *runtime.Spec {
+func (s *Service) spec(f *function, v *version, codeDir string) (*runtime.Spec, error) {
+	env, err := s.variables(v.Env)
+	if err != nil {
+		return nil, err
+	}
 	n := name{region: f.Region, account: s.Account, function: f.Name}
 	spec := &runtime.Spec{
 		Name: f.Name, ARN: n.arn(), Version: v.Number, Revision: v.Build,
-		Runtime: v.Runtime, Handler: v.Handler, CodeDir: codeDir, Env: v.Env,
+		Runtime: v.Runtime, Handler: v.Handler, CodeDir: codeDir, Env: env,
 		Timeout: time.Duration(v.Timeout) * time.Second, MemoryMB: int(v.Memory), TmpMB: int(v.Storage),
 		LogGroup: v.LogGroup, Account: s.Account, Region: f.Region,
 	}
@@ -191,7 +232,7 @@ func (s *Service) spec(f *function, v *version, codeDir string) *runtime.Spec {
 			spec.MaxConcurrency = -1
 		}
 	}
-	return spec
+	return spec, nil
 }
 
 // timeForm is how Lambda writes times.
@@ -212,8 +253,12 @@ func (s *Service) shape(f *function, v *version, arn string) *lambda.FunctionCon
 		SnapStart:     &lambda.SnapStartResponse{ApplyOn: shape.Ptr(lambda.SnapStartApplyOnNone), OptimizationStatus: shape.Ptr(lambda.SnapStartOptimizationStatusOff)},
 		LoggingConfig: &lambda.LoggingConfig{LogFormat: shape.Ptr(lambda.LogFormatText), LogGroup: &group},
 	}
-	if len(v.Env) > 0 {
-		out.Environment = &lambda.EnvironmentResponse{Variables: v.Env}
+	switch env, err := s.variables(v.Env); {
+	case err != nil:
+		s.Logger.Error("a function's environment variables cannot be opened", "function", f.Name, "err", err)
+		out.Environment = &lambda.EnvironmentResponse{Error: &lambda.EnvironmentError{ErrorCode: shape.Ptr("KMSInvalidStateException"), Message: shape.Ptr("The environment variables cannot be opened with the server's seal key.")}}
+	case len(env) > 0:
+		out.Environment = &lambda.EnvironmentResponse{Variables: env}
 	}
 	return out
 }

@@ -42,6 +42,7 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/lambda"
 	"github.com/gatehouse-dev/gatehouse/internal/runtime"
+	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 )
 
@@ -53,6 +54,7 @@ type ObjectReader interface {
 // Options are what a [Service] needs.
 type Options struct {
 	DB      *store.DB
+	Seal    *seal.Key // seals environment variables
 	Runtime *runtime.Manager
 	Objects ObjectReader // nil: code cannot come from a bucket
 	CodeDir string       // unpacked code; made if need be

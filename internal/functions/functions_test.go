@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/api/lambda"
 	"github.com/gatehouse-dev/gatehouse/internal/ident"
 	"github.com/gatehouse-dev/gatehouse/internal/runtime"
+	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/store/storetest"
@@ -77,7 +78,11 @@ func newTest(t testing.TB, db *store.DB, dir string) (e *env, stop func()) {
 	t.Helper()
 	logs := &sink{}
 	m := runtime.New(runtime.Options{Dir: filepath.Join(dir, "run"), Logs: logs})
-	s := New(Options{DB: db, Runtime: m, CodeDir: filepath.Join(dir, "code"), Account: account,
+	key, err := seal.FromBytes([]byte(strings.Repeat("k", seal.KeySize)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(Options{DB: db, Seal: key, Runtime: m, CodeDir: filepath.Join(dir, "code"), Account: account,
 		Objects: objects{"bucket/node.zip": nodeZip(t, nodeEcho), "bucket/text": []byte("no zip")}})
 	stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -437,5 +442,29 @@ func TestRefusals(t *testing.T) {
 	out, err := e.CreateFunction(e.ctx, in)
 	if err != nil || *out.TracingConfig.Mode != "Active" {
 		t.Errorf("%+v, %v", out, err)
+	}
+}
+
+// Environment variables are secrets as often as not: the database holds them sealed.
+func TestVariablesAreSealed(t *testing.T) {
+	db := storetest.Open(t, "memory:")
+	s, _ := newTest(t, db, t.TempDir())
+	vars := map[string]string{"DB_PASSWORD": "swordfish"}
+	a, err := s.sealVariables(nil, vars)
+	if err != nil || bytes.Contains(a, []byte("swordfish")) {
+		t.Fatalf("%q, %v", a, err)
+	}
+	if b, err := s.sealVariables(a, map[string]string{"DB_PASSWORD": "swordfish"}); err != nil || !bytes.Equal(a, b) {
+		t.Errorf("the same variables were sealed anew: %v", err)
+	}
+	if got, err := s.variables(a); err != nil || got["DB_PASSWORD"] != "swordfish" {
+		t.Errorf("%v, %v", got, err)
+	}
+	if none, err := s.sealVariables(a, nil); err != nil || none != nil {
+		t.Errorf("no variables: %q, %v", none, err)
+	}
+	a[len(a)-1] ^= 1
+	if _, err := s.variables(a); err == nil {
+		t.Error("changed variables were opened")
 	}
 }

@@ -2,7 +2,6 @@ package functions
 
 import (
 	"context"
-	"maps"
 	"reflect"
 	"strings"
 
@@ -69,7 +68,8 @@ func (s *Service) configOf(in *lambda.CreateFunctionRequest) (config, error) {
 	if len(in.Architectures) > 0 {
 		c.Arch = in.Architectures[0]
 	}
-	return c, c.apply(set)
+	err = s.apply(&c, set)
+	return c, err
 }
 
 // qualified returns the ARN of a version: with its number, if it is a published one.
@@ -120,7 +120,6 @@ func (s *Service) modify(ctx context.Context, n name, code *upload, publish bool
 			return err
 		}
 		old := f.Latest
-		old.Env = maps.Clone(old.Env)
 		if err := edit(tx, f); err != nil {
 			return err
 		}
@@ -222,7 +221,7 @@ func (s *Service) UpdateFunctionConfiguration(ctx context.Context, in *lambda.Up
 		if in.RevisionId != nil && *in.RevisionId != f.Latest.Revision {
 			return revised("GetFunction/GetAlias")
 		}
-		return f.Latest.apply(in)
+		return s.apply(&f.Latest.config, in)
 	})
 	if err != nil {
 		return nil, err

@@ -113,7 +113,11 @@ func (s *Service) prepare(ctx context.Context, key reference) (*prepared, error)
 		if err != nil {
 			return nil, err
 		}
-		p := &prepared{id: n.id(), fn: f, spec: s.spec(f, v, dir), arn: n.arn()}
+		spec, err := s.spec(f, v, dir)
+		if err != nil {
+			return nil, err
+		}
+		p := &prepared{id: n.id(), fn: f, spec: spec, arn: n.arn()}
 		s.mu.Lock()
 		if len(s.prepared) >= maxPrepared {
 			clear(s.prepared)
