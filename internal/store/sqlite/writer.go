@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,10 +44,11 @@ type writer struct {
 	mu     sync.RWMutex // held for reading while sending to queue
 	closed bool
 
-	batch []*request // ran in the open transaction and wait for its commit
-	again []*request // to run anew: their transaction was lost through no fault of theirs
-	cur   *request   // is running
-	err   error      // of closing
+	batch   []*request // ran in the open transaction and wait for its commit
+	refused []*request // were undone, but may have seen what the batch did: they wait, too
+	again   []*request // to run anew: their transaction was lost through no fault of theirs
+	cur     *request   // is running
+	err     error      // of closing
 }
 
 func newWriter(c *conn, log *slog.Logger) *writer {
@@ -179,7 +181,7 @@ func (w *writer) transaction(r *request) {
 		if !w.one(r) {
 			return // the transaction is gone
 		}
-		if len(w.batch) >= maxBatch || time.Since(start) > maxHold {
+		if len(w.batch)+len(w.refused) >= maxBatch || time.Since(start) > maxHold {
 			break
 		}
 		if r, _ = w.next(false); r == nil && !yielded {
@@ -206,13 +208,21 @@ func (w *writer) transaction(r *request) {
 	w.finish(nil)
 }
 
-// finish answers all requests of the batch.
+// finish answers all requests of the batch, and those that were refused beside it.
 func (w *writer) finish(err error) {
 	for i, r := range w.batch {
 		w.answer(r, err)
 		w.batch[i] = nil
 	}
-	w.batch = w.batch[:0]
+	for i, r := range w.refused {
+		if err == nil {
+			w.answer(r, r.err)
+		} else {
+			w.answer(r, err) // what it was refused for may be gone
+		}
+		w.refused[i] = nil
+	}
+	w.batch, w.refused = w.batch[:0], w.refused[:0]
 }
 
 func (w *writer) answer(r *request, err error) {
@@ -242,7 +252,13 @@ func (w *writer) one(r *request) bool {
 		w.lost(r, err)
 		return false
 	}
-	w.answer(r, err)
+	if len(w.batch) == 0 || r.panicked {
+		w.answer(r, err)
+		return true
+	}
+	// "It exists already" must not be said of what is not yet durable, nor seen by anybody.
+	r.err = err
+	w.refused = append(w.refused, r)
 	return true
 }
 
@@ -273,6 +289,6 @@ func (w *writer) lost(r *request, err error) {
 	w.c.finish()
 	w.c.run("ROLLBACK")
 	w.answer(r, err)
-	w.again = append(w.batch, w.again...)
-	w.batch = nil
+	w.again = slices.Concat(w.batch, w.refused, w.again)
+	w.batch, w.refused = nil, nil
 }

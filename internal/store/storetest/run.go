@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		{"OpenRows", testOpenRows},
 		{"Counter", testCounter},
 		{"WriteSkew", testWriteSkew},
+		{"Refused", testRefused},
 		{"Mixed", testMixed},
 		{"Cache", testCache},
 		{"CacheNames", testCacheNames},

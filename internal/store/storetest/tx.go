@@ -340,6 +340,36 @@ func testWriteSkew(t *testing.T, db *store.DB) {
 }
 
 // testMixed: what fails beside others takes none of them along.
+// testRefused: who is refused for what another has done can see what that is.
+func testRefused(t *testing.T, db *store.DB) {
+	for round := range 20 {
+		key := store.Key{ID: fmt.Sprint(round)}
+		var made atomic.Int32
+		var wg sync.WaitGroup
+		start := make(chan struct{})
+		for range 16 {
+			wg.Go(func() {
+				<-start
+				err := db.Update(t.Context(), func(tx *store.Tx) error { return things.Insert(tx, key, &thing{}) })
+				switch {
+				case err == nil:
+					made.Add(1)
+				case !errors.Is(err, store.ErrExists):
+					t.Errorf("Insert: %v", err)
+				}
+				if err := db.View(t.Context(), func(tx *store.Tx) error { _, err := things.Get(tx, key.ID); return err }); err != nil {
+					t.Errorf("it exists, and cannot be seen: %v", err)
+				}
+			})
+		}
+		close(start)
+		wg.Wait()
+		if n := made.Load(); n != 1 {
+			t.Fatalf("%d have made the same document", n)
+		}
+	}
+}
+
 func testMixed(t *testing.T, db *store.DB) {
 	exec(t, db, counterTable, "INSERT INTO counters VALUES ('taken', 0)")
 	const n = 60
