@@ -23,11 +23,11 @@ func TestKill(t *testing.T) {
 	if url := os.Getenv(killEnv); url != "" {
 		writeUntilKilled(t, url)
 	}
-	for name, url := range map[string]func() string{
-		"sqlite":   func() string { return "sqlite:" + t.TempDir() + "/test.db" },
-		"postgres": func() string { return storetest.PostgresURL(t) },
+	for name, url := range map[string]func(t *testing.T) string{
+		"sqlite":   func(t *testing.T) string { return "sqlite:" + t.TempDir() + "/test.db" },
+		"postgres": func(t *testing.T) string { return storetest.PostgresURL(t) },
 	} {
-		t.Run(name, func(t *testing.T) { testKill(t, url()) })
+		t.Run(name, func(t *testing.T) { testKill(t, url(t)) })
 	}
 }
 
