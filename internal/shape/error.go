@@ -60,5 +60,9 @@ func Val[T any](p *T) T {
 // NotImplemented is the error of an operation that Gatehouse does not have (yet): status 501, so that
 // clients do not mistake it for a refusal, naming service and operation.
 func NotImplemented(service, operation string) *Error {
-	return Errorf("NotImplementedException", 501, "Gatehouse does not implement %s %s.", service, operation)
+	code := "NotImplementedException"
+	if service == "s3" { // which has a name of its own for it
+		code = "NotImplemented"
+	}
+	return Errorf(code, 501, "Gatehouse does not implement %s %s.", service, operation)
 }
