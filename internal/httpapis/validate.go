@@ -317,13 +317,15 @@ func loopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-var (
-	stageName    = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
-	variableName = regexp.MustCompile(`^[a-zA-Z0-9_]{1,64}$`)
-)
+// word tells whether s is made of letters, digits and the characters of others, and no longer than longest.
+func word(s, others string, longest int) bool {
+	return s != "" && len(s) <= longest && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(others, r))
+	})
+}
 
 func checkStage(st *stage) error {
-	if n := shape.Val(st.StageName); n != defaultName && !stageName.MatchString(n) {
+	if n := shape.Val(st.StageName); n != defaultName && !word(n, "_-", 128) {
 		return bad("Stage name only allows a-zA-Z0-9_- and $default")
 	}
 	if shape.Val(st.ClientCertificateId) != "" {
@@ -333,7 +335,7 @@ func checkStage(st *stage) error {
 		return bad("A stage can have at most %d stage variables", maxStageVariables)
 	}
 	for k, v := range st.StageVariables {
-		if !variableName.MatchString(k) || len(v) > 512 {
+		if !word(k, "_", 64) || len(v) > 512 {
 			return bad("Invalid stage variable specified: %s", k)
 		}
 	}

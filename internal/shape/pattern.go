@@ -3,6 +3,7 @@ package shape
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unicode/utf8"
 )
@@ -29,7 +30,7 @@ func compile(pattern string) func(string) bool {
 	if f := byHand[pattern]; f != nil {
 		return f
 	}
-	re, err := regexp.Compile(`\A(?:` + fromJava.ReplaceAllString(pattern, `\x{$1}`) + `)\z`)
+	re, err := regexp.Compile(`\A(?:` + fromJava().ReplaceAllString(pattern, `\x{$1}`) + `)\z`)
 	if err != nil {
 		panic("shape: pattern " + pattern + ": " + err.Error())
 	}
@@ -37,11 +38,12 @@ func compile(pattern string) func(string) bool {
 }
 
 // fromJava finds the one escape of Java's that Go writes otherwise.
-var fromJava = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
+var fromJava = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`) })
 
-// whole makes a predicate from a pattern of Go's.
+// whole makes a predicate from a pattern of Go's. It compiles the pattern on first use.
 func whole(pattern string) func(string) bool {
-	return regexp.MustCompile(`\A(?:` + pattern + `)\z`).MatchString
+	re := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A(?:` + pattern + `)\z`) })
+	return func(s string) bool { return re().MatchString(s) }
 }
 
 // byHand holds the patterns that look around, refer back or count further than Go's regexp does.
