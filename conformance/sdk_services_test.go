@@ -237,6 +237,17 @@ func TestSDKBuckets(t *testing.T) {
 		typed[*s3types.NotFound](t, "HeadObject", "")(c.HeadObject(ctx, &s3.HeadObjectInput{Bucket: bucket, Key: aws.String("none")}))
 		typed[*s3types.NoSuchKey](t, "GetObject", "The specified key does not exist.")(c.GetObject(ctx, &s3.GetObjectInput{Bucket: bucket, Key: aws.String("none")}))
 		typed[*s3types.NoSuchBucket](t, "ListObjectsV2", "The specified bucket does not exist")(c.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String("nothing")}))
+		// What arrives is not what was sent.
+		wrong := base64.StdEncoding.EncodeToString(make([]byte, 32))
+		for what, in := range map[string]*s3.PutObjectInput{
+			"Content-MD5":           {ContentMD5: aws.String(wrong[:22] + "==")},
+			"x-amz-checksum-sha256": {ChecksumSHA256: &wrong},
+			"x-amz-checksum-crc32":  {ChecksumCRC32: aws.String("AAAAAA==")},
+		} {
+			in.Bucket, in.Key, in.Body = bucket, aws.String("damaged"), strings.NewReader("hello")
+			coded(t, what, "BadDigest", "")(c.PutObject(ctx, in))
+		}
+		typed[*s3types.NotFound](t, "what was refused", "")(c.HeadObject(ctx, &s3.HeadObjectInput{Bucket: bucket, Key: aws.String("damaged")}))
 		coded(t, "DeleteBucket", "BucketNotEmpty", "")(c.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: bucket}))
 		must(c.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: bucket, Key: aws.String("a b/ä+1.txt")}))(t)
 		deleted := must(c.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: bucket, Delete: &s3types.Delete{Objects: []s3types.ObjectIdentifier{{Key: aws.String("big")}, {Key: aws.String("c")}, {Key: aws.String("d")}}}}))(t)

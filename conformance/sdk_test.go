@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 )
 
 // config returns the settings of an AWS SDK client for s.
@@ -27,6 +28,7 @@ func sdkConfig(t testing.TB, v settings) aws.Config {
 		config.WithRegion(v.Region),
 		config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(v.KeyID, v.Secret, "")),
 		config.WithRetryMaxAttempts(1),
+		config.WithLogger(logging.Nop{}),
 		config.WithSharedConfigFiles(nil), config.WithSharedCredentialsFiles(nil))
 	if err != nil {
 		t.Fatal(err)
