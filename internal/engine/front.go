@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -10,11 +9,11 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/gateway"
-	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/signin"
 )
 
 // ServeHTTP is the way in: every request of the one port comes through here and goes to one of the
-// data plane, the server's own pages, a pool's public documents or the control plane.
+// data plane, the server's own pages, a pool's face or the control plane.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if t, ok := apiTarget(r); ok {
 		e.gateway.Serve(w, r, t)
@@ -24,8 +23,8 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.admin.ServeHTTP(w, r)
 		return
 	}
-	if pool, doc, ok := wellKnown(r.URL.Path); ok {
-		e.poolDocument(w, r, pool, doc)
+	if t, ok := signin.Match(r); ok {
+		e.signin.Serve(w, r, t)
 		return
 	}
 	if t, ok := e.control.Match(r); ok {
@@ -77,49 +76,6 @@ func apiTarget(r *http.Request) (gateway.Target, bool) {
 		}
 	}
 	return gateway.Target{}, false
-}
-
-// wellKnown takes /POOL/.well-known/DOCUMENT apart.
-func wellKnown(path string) (pool, doc string, ok bool) {
-	pool, doc, ok = strings.Cut(strings.TrimPrefix(path, "/"), "/.well-known/")
-	return pool, doc, ok && pool != "" && !strings.Contains(pool, "/")
-}
-
-// poolDocument answers with a pool's keys or its OpenID Connect discovery document.
-func (e *Engine) poolDocument(w http.ResponseWriter, r *http.Request, pool, doc string) {
-	w.Header().Set("Access-Control-Allow-Origin", "*")
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
-		return
-	}
-	var body []byte
-	var err error
-	switch doc {
-	case "jwks.json":
-		body, err = e.pools.JWKS(r.Context(), pool)
-		w.Header().Set("Cache-Control", "public, max-age=86400, must-revalidate")
-	case "openid-configuration":
-		body, err = e.pools.OpenIDConfiguration(r.Context(), pool)
-	default:
-		http.NotFound(w, r)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	var known *shape.Error
-	switch {
-	case errors.As(err, &known):
-		w.Header().Del("Cache-Control")
-		w.WriteHeader(http.StatusNotFound)
-		json.NewEncoder(w).Encode(map[string]string{"message": known.Message})
-	case err != nil:
-		e.cfg.Logger.Error("a pool's document", "pool", pool, "document", doc, "err", err)
-		w.Header().Del("Cache-Control")
-		w.WriteHeader(http.StatusInternalServerError)
-		json.NewEncoder(w).Encode(map[string]string{"message": "Internal Server Error"})
-	default:
-		w.Write(body)
-	}
 }
 
 // unreachable is the address that an API has on AWS, where no DNS leads to this server.
