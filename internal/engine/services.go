@@ -53,7 +53,7 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 
 	e.runtime = runtime.New(runtime.Options{Dir: filepath.Join(dir, "run"), Logs: e.logs, Logger: cfg.Logger, Now: cfg.Now, Prefork: true})
 	e.onClose(e.runtime.Close)
-	e.functions = functions.New(functions.Options{DB: e.db, Runtime: e.runtime, Objects: e.buckets, CodeDir: filepath.Join(dir, "code"),
+	e.functions = functions.New(functions.Options{DB: e.db, Seal: box, Runtime: e.runtime, Objects: e.buckets, CodeDir: filepath.Join(dir, "code"),
 		Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 	e.onClose(e.functions.Close)
 
