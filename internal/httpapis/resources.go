@@ -2,10 +2,10 @@ package httpapis
 
 import (
 	"context"
-	"errors"
 	"maps"
 
 	v2 "github.com/gatehouse-dev/gatehouse/internal/api/apigatewayv2"
+	"github.com/gatehouse-dev/gatehouse/internal/ident"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
@@ -26,22 +26,6 @@ func (s *Service) Resources() []resource.Type {
 			"ClientCertificateId", "DefaultRouteSettings", "DeploymentId", "Description", "RouteSettings", "StageName", "StageVariables", "Tags"}},
 		{Name: "AWS::ApiGatewayV2::Deployment", Handler: deploymentResource{s}},
 	}
-}
-
-// bind fills in a request from properties and holds it against the model.
-func bind(request string, in any, props map[string]any) error {
-	ref := v2.Model.Ref(request)
-	if err := resource.Bind(&v2.Model, ref, props, in, nil); err != nil {
-		return err
-	}
-	return shape.Validate(&v2.Model, ref, in)
-}
-
-// with returns props with further ones.
-func with(props map[string]any, more map[string]any) map[string]any {
-	out := maps.Clone(props)
-	maps.Copy(out, more)
-	return out
 }
 
 // reset returns props where each property that an update takes away has its default, for the API's own
@@ -65,37 +49,14 @@ func without(props map[string]any, names ...string) map[string]any {
 	return out
 }
 
-// gone makes a deletion of what is not there a success.
-func gone(err error) error {
-	var e *shape.Error
-	if errors.As(err, &e) && e.Code == "NotFoundException" {
-		return nil
-	}
-	return err
-}
-
 func text(props map[string]any, name string) string {
 	s, _ := props[name].(string)
 	return s
 }
 
-// tags are a resource's own and the stack's.
-func tags(r *resource.Request) (map[string]string, error) {
-	own, err := resource.Tags(r.Props["Tags"])
-	if err != nil {
-		return nil, err
-	}
-	out := maps.Clone(r.Tags)
-	if out == nil {
-		out = map[string]string{}
-	}
-	maps.Copy(out, own)
-	return out, nil
-}
-
 // retag makes the tags of an API or stage those that the properties say.
 func (s *Service) retag(ctx context.Context, path string, r *resource.Request) error {
-	want, err := tags(r)
+	want, err := r.AllTags("Tags")
 	if err != nil {
 		return err
 	}
@@ -114,15 +75,19 @@ func (h apiResource) result(ctx context.Context, id string) resource.Result {
 }
 
 func (h apiResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	id := stepID(r, ident.APIID)
+	if _, ok, err := made(ctx, h.s, apis, id); ok || err != nil {
+		return h.result(ctx, id), err
+	}
 	in := new(v2.CreateApiRequest)
-	err := bind("CreateApiRequest", in, r.Props)
+	err := resource.Input(&v2.Model, in, r.Props, nil)
 	if err != nil {
 		return resource.Result{}, err
 	}
-	if in.Tags, err = tags(r); err != nil {
+	if in.Tags, err = r.AllTags("Tags"); err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.CreateApi(withToken(ctx, r), in)
+	out, err := h.s.CreateApi(step(ctx, r), in)
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -132,7 +97,7 @@ func (h apiResource) Create(ctx context.Context, r *resource.Request) (resource.
 func (h apiResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.UpdateApiRequest)
 	props := reset(r, map[string]any{"Description": "", "DisableExecuteApiEndpoint": false, "IpAddressType": v2.IpAddressTypeIpv4, "Version": ""})
-	if err := bind("UpdateApiRequest", in, with(without(props, "ProtocolType", "Tags"), map[string]any{"ApiId": r.PhysicalID})); err != nil {
+	if err := resource.Input(&v2.Model, in, resource.With(without(props, "ProtocolType", "Tags"), map[string]any{"ApiId": r.PhysicalID}), nil); err != nil {
 		return resource.Result{}, err
 	}
 	if _, err := h.s.UpdateApi(ctx, in); err != nil {
@@ -148,17 +113,20 @@ func (h apiResource) Update(ctx context.Context, r *resource.Request) (resource.
 
 func (h apiResource) Delete(ctx context.Context, r *resource.Request) error {
 	_, err := h.s.DeleteApi(ctx, &v2.DeleteApiRequest{ApiId: r.PhysicalID})
-	return gone(err)
+	return resource.Gone(err, "NotFoundException")
 }
 
 type routeResource struct{ s *Service }
 
 func (h routeResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	if res, ok, err := madePart(ctx, h.s, routes, r, "RouteId", ident.ShortID); ok || err != nil {
+		return res, err
+	}
 	in := new(v2.CreateRouteRequest)
-	if err := bind("CreateRouteRequest", in, r.Props); err != nil {
+	if err := resource.Input(&v2.Model, in, r.Props, nil); err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.CreateRoute(withToken(ctx, r), in)
+	out, err := h.s.CreateRoute(step(ctx, r), in)
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -173,7 +141,7 @@ func part1(attr, id string) resource.Result {
 func (h routeResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.UpdateRouteRequest)
 	props := reset(r, map[string]any{"AuthorizationType": v2.AuthorizationTypeNone, "AuthorizationScopes": []any{}, "AuthorizerId": "", "OperationName": "", "Target": ""})
-	if err := bind("UpdateRouteRequest", in, with(props, map[string]any{"RouteId": r.PhysicalID})); err != nil {
+	if err := resource.Input(&v2.Model, in, resource.With(props, map[string]any{"RouteId": r.PhysicalID}), nil); err != nil {
 		return resource.Result{}, err
 	}
 	_, err := h.s.UpdateRoute(ctx, in)
@@ -182,17 +150,20 @@ func (h routeResource) Update(ctx context.Context, r *resource.Request) (resourc
 
 func (h routeResource) Delete(ctx context.Context, r *resource.Request) error {
 	_, err := h.s.DeleteRoute(ctx, &v2.DeleteRouteRequest{ApiId: text(r.Props, "ApiId"), RouteId: r.PhysicalID})
-	return gone(err)
+	return resource.Gone(err, "NotFoundException")
 }
 
 type integrationResource struct{ s *Service }
 
 func (h integrationResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	if res, ok, err := madePart(ctx, h.s, integrations, r, "IntegrationId", ident.ShortID); ok || err != nil {
+		return res, err
+	}
 	in := new(v2.CreateIntegrationRequest)
-	if err := bind("CreateIntegrationRequest", in, r.Props); err != nil {
+	if err := resource.Input(&v2.Model, in, r.Props, nil); err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.CreateIntegration(withToken(ctx, r), in)
+	out, err := h.s.CreateIntegration(step(ctx, r), in)
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -202,7 +173,7 @@ func (h integrationResource) Create(ctx context.Context, r *resource.Request) (r
 func (h integrationResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.UpdateIntegrationRequest)
 	props := reset(r, map[string]any{"CredentialsArn": "", "Description": "", "TimeoutInMillis": "30000"})
-	if err := bind("UpdateIntegrationRequest", in, with(props, map[string]any{"IntegrationId": r.PhysicalID})); err != nil {
+	if err := resource.Input(&v2.Model, in, resource.With(props, map[string]any{"IntegrationId": r.PhysicalID}), nil); err != nil {
 		return resource.Result{}, err
 	}
 	_, err := h.s.UpdateIntegration(ctx, in)
@@ -211,18 +182,21 @@ func (h integrationResource) Update(ctx context.Context, r *resource.Request) (r
 
 func (h integrationResource) Delete(ctx context.Context, r *resource.Request) error {
 	_, err := h.s.DeleteIntegration(ctx, &v2.DeleteIntegrationRequest{ApiId: text(r.Props, "ApiId"), IntegrationId: r.PhysicalID})
-	return gone(err)
+	return resource.Gone(err, "NotFoundException")
 }
 
 type authorizerResource struct{ s *Service }
 
 func (h authorizerResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	if res, ok, err := madePart(ctx, h.s, authorizers, r, "AuthorizerId", ident.AuthorizerID); ok || err != nil {
+		return res, err
+	}
 	in := new(v2.CreateAuthorizerRequest)
 	// The API wants IdentitySource, CloudFormation does not: the service says what lacks.
 	if err := resource.Bind(&v2.Model, v2.Model.Ref("CreateAuthorizerRequest"), r.Props, in, nil); err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.CreateAuthorizer(withToken(ctx, r), in)
+	out, err := h.s.CreateAuthorizer(step(ctx, r), in)
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -231,7 +205,7 @@ func (h authorizerResource) Create(ctx context.Context, r *resource.Request) (re
 
 func (h authorizerResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.UpdateAuthorizerRequest)
-	if err := bind("UpdateAuthorizerRequest", in, with(r.Props, map[string]any{"AuthorizerId": r.PhysicalID})); err != nil {
+	if err := resource.Input(&v2.Model, in, resource.With(r.Props, map[string]any{"AuthorizerId": r.PhysicalID}), nil); err != nil {
 		return resource.Result{}, err
 	}
 	_, err := h.s.UpdateAuthorizer(ctx, in)
@@ -240,19 +214,22 @@ func (h authorizerResource) Update(ctx context.Context, r *resource.Request) (re
 
 func (h authorizerResource) Delete(ctx context.Context, r *resource.Request) error {
 	_, err := h.s.DeleteAuthorizer(ctx, &v2.DeleteAuthorizerRequest{ApiId: text(r.Props, "ApiId"), AuthorizerId: r.PhysicalID})
-	return gone(err)
+	return resource.Gone(err, "NotFoundException")
 }
 
 type stageResource struct{ s *Service }
 
 func (h stageResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.CreateStageRequest)
-	err := bind("CreateStageRequest", in, r.Props)
+	err := resource.Input(&v2.Model, in, r.Props, nil)
 	if err != nil {
 		return resource.Result{}, err
 	}
-	if in.Tags, err = tags(r); err != nil {
+	if in.Tags, err = r.AllTags("Tags"); err != nil {
 		return resource.Result{}, err
+	}
+	if ok, err := madeStage(ctx, h.s, r, in.Tags); ok || err != nil {
+		return resource.Result{PhysicalID: in.StageName}, err
 	}
 	if _, err := h.s.CreateStage(ctx, in); err != nil {
 		return resource.Result{}, err
@@ -273,7 +250,7 @@ func (h stageResource) Update(ctx context.Context, r *resource.Request) (resourc
 		props["StageVariables"] = all
 	}
 	in := new(v2.UpdateStageRequest)
-	if err := bind("UpdateStageRequest", in, without(props, "Tags")); err != nil {
+	if err := resource.Input(&v2.Model, in, without(props, "Tags"), nil); err != nil {
 		return resource.Result{}, err
 	}
 	// An update adds to the settings that a stage has; a template says what they are.
@@ -298,17 +275,20 @@ func (h stageResource) Update(ctx context.Context, r *resource.Request) (resourc
 
 func (h stageResource) Delete(ctx context.Context, r *resource.Request) error {
 	_, err := h.s.DeleteStage(ctx, &v2.DeleteStageRequest{ApiId: text(r.Props, "ApiId"), StageName: r.PhysicalID})
-	return gone(err)
+	return resource.Gone(err, "NotFoundException")
 }
 
 type deploymentResource struct{ s *Service }
 
 func (h deploymentResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	if res, ok, err := madePart(ctx, h.s, deployments, r, "DeploymentId", ident.AuthorizerID); ok || err != nil {
+		return res, err
+	}
 	in := new(v2.CreateDeploymentRequest)
-	if err := bind("CreateDeploymentRequest", in, r.Props); err != nil {
+	if err := resource.Input(&v2.Model, in, r.Props, nil); err != nil {
 		return resource.Result{}, err
 	}
-	out, err := h.s.CreateDeployment(withToken(ctx, r), in)
+	out, err := h.s.CreateDeployment(step(ctx, r), in)
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -331,5 +311,5 @@ func (h deploymentResource) Update(ctx context.Context, r *resource.Request) (re
 
 func (h deploymentResource) Delete(ctx context.Context, r *resource.Request) error {
 	_, err := h.s.DeleteDeployment(ctx, &v2.DeleteDeploymentRequest{ApiId: text(r.Props, "ApiId"), DeploymentId: r.PhysicalID})
-	return gone(err)
+	return resource.Gone(err, "NotFoundException")
 }

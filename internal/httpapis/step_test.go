@@ -1,7 +1,6 @@
 package httpapis
 
 import (
-	"context"
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
@@ -10,16 +9,12 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
-// What a step of a stack made is found again by the step's token, and by no other.
-func TestRecover(t *testing.T) {
+// A step of a stack that is run again finds what it made; another step does not take it for its own.
+func TestCreateTwice(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		s := New(Options{DB: db, Account: "000000000000", PublicURL: func() string { return "http://127.0.0.1:4566" }})
 		ctx := wire.WithCall(t.Context(), &wire.Call{Account: "000000000000", Region: "us-east-1"})
 		api := ""
-		type handler interface {
-			resource.Handler
-			Recover(context.Context, *resource.Request) (resource.Result, bool, error)
-		}
 		with := func(props map[string]any) map[string]any {
 			if api != "" {
 				props["ApiId"] = api
@@ -28,7 +23,7 @@ func TestRecover(t *testing.T) {
 		}
 		for _, tt := range []struct {
 			name  string
-			h     handler
+			h     resource.Handler
 			props map[string]any
 		}{
 			{"api", apiResource{s}, map[string]any{"Name": "a", "ProtocolType": "HTTP"}},
@@ -41,21 +36,18 @@ func TestRecover(t *testing.T) {
 		} {
 			r := &resource.Request{StackName: "dev-app", LogicalID: tt.name, Token: "token-" + tt.name, Props: with(tt.props),
 				Tags: map[string]string{"aws:cloudformation:logical-id": tt.name}}
-			if _, made, err := tt.h.Recover(ctx, r); made || err != nil {
-				t.Errorf("%s: before it was made: %v, %v", tt.name, made, err)
-			}
 			want, err := tt.h.Create(ctx, r)
 			if err != nil {
 				t.Fatalf("%s: %v", tt.name, err)
 			}
-			got, made, err := tt.h.Recover(ctx, r)
-			if !made || err != nil || got.PhysicalID != want.PhysicalID || len(got.Attrs) != len(want.Attrs) {
-				t.Errorf("%s: %+v, %v, %v; want %+v", tt.name, got, made, err, want)
+			got, err := tt.h.Create(ctx, r)
+			if err != nil || got.PhysicalID != want.PhysicalID || len(got.Attrs) != len(want.Attrs) {
+				t.Errorf("%s: %+v, %v; want %+v", tt.name, got, err, want)
 			}
 			other := *r
 			other.Token, other.Tags = "another", map[string]string{"aws:cloudformation:logical-id": "another"}
-			if _, made, _ := tt.h.Recover(ctx, &other); made {
-				t.Errorf("%s: another step recovers it", tt.name)
+			if again, err := tt.h.Create(ctx, &other); err == nil && again.PhysicalID == want.PhysicalID {
+				t.Errorf("%s: another step takes it for its own", tt.name)
 			}
 			if tt.name == "api" {
 				api = want.PhysicalID
