@@ -152,7 +152,7 @@ func TestEveryOperationAnswers(t *testing.T) {
 				continue
 			}
 			switch {
-			case w.Code == 501 && code == "NotImplementedException" && strings.Contains(msg, op.Name):
+			case w.Code == 501 && strings.HasPrefix(code, "NotImplemented") && strings.Contains(msg, op.Name): // S3 has its own name for it
 			case w.Code == 400 && (code == m.ValidationCode || code == "SerializationException" || code == "MalformedXML"):
 			default:
 				t.Errorf("%s.%s: %d %s: %s", m.ID, op.Name, w.Code, code, msg)
