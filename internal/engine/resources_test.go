@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/resource"
+	"github.com/gatehouse-dev/gatehouse/internal/wire"
+)
+
+// TestResourceTypes takes every resource type through its life: created, created again by the same step
+// as after a crash, refused to another step that wants the same name, updated, deleted twice. A type
+// without properties here fails: what CloudFormation can make, must bear all that.
+func TestResourceTypes(t *testing.T) {
+	e, err := Start(t.Context(), Config{Addr: "127.0.0.1:0", Ephemeral: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close(context.Background()) })
+	ctx := wire.WithCall(t.Context(), &wire.Call{Account: DefaultAccount, Region: DefaultRegion, Partition: "aws", Time: time.Now()})
+
+	const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
+	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:*","Resource":"*"}]}`
+	refs := map[string]string{} // what ${TYPE} and ${TYPE.Arn} stand for in later properties
+	tested := map[string]bool{}
+	// In an order in which each finds what it needs. named says that the properties name the thing, so that
+	// a second one is refused.
+	for _, s := range []struct {
+		typ, props string
+		named      bool
+	}{
+		{"AWS::CDK::Metadata", `{}`, false},
+		{"AWS::Logs::LogGroup", `{"LogGroupName":"/life","RetentionInDays":7,"Tags":[{"Key":"a","Value":"b"}]}`, true},
+		{"AWS::S3::Bucket", `{"BucketName":"life-bucket"}`, true},
+		{"AWS::SSM::Parameter", `{"Name":"/life","Type":"String","Value":"v"}`, true},
+		{"AWS::IAM::Role", `{"RoleName":"life","AssumeRolePolicyDocument":` + trust + `,"Policies":[{"PolicyName":"p","PolicyDocument":` + policy + `}]}`, true},
+		{"AWS::IAM::Policy", `{"PolicyName":"life","PolicyDocument":` + policy + `,"Roles":["${AWS::IAM::Role}"]}`, false},
+		{"AWS::Lambda::Function", `{"FunctionName":"life","Runtime":"nodejs22.x","Handler":"index.handler","Role":"${AWS::IAM::Role.Arn}","Code":{"ZipFile":"exports.handler = async () => 1"}}`, true},
+		{"AWS::Lambda::Permission", `{"FunctionName":"${AWS::Lambda::Function}","Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com"}`, false},
+		{"AWS::Cognito::UserPool", `{"UserPoolName":"life"}`, false},
+		{"AWS::Cognito::UserPoolClient", `{"UserPoolId":"${AWS::Cognito::UserPool}"}`, false},
+		{"AWS::ApiGatewayV2::Api", `{"Name":"life","ProtocolType":"HTTP"}`, false},
+		{"AWS::ApiGatewayV2::Integration", `{"ApiId":"${AWS::ApiGatewayV2::Api}","IntegrationType":"AWS_PROXY","IntegrationUri":"${AWS::Lambda::Function.Arn}","PayloadFormatVersion":"2.0"}`, false},
+		{"AWS::ApiGatewayV2::Authorizer", `{"ApiId":"${AWS::ApiGatewayV2::Api}","Name":"jwt","AuthorizerType":"JWT","IdentitySource":["$request.header.Authorization"],"JwtConfiguration":{"Issuer":"https://issuer.example","Audience":["a"]}}`, false},
+		{"AWS::ApiGatewayV2::Route", `{"ApiId":"${AWS::ApiGatewayV2::Api}","RouteKey":"GET /life","Target":"integrations/${AWS::ApiGatewayV2::Integration}","AuthorizationType":"JWT","AuthorizerId":"${AWS::ApiGatewayV2::Authorizer}"}`, true},
+		{"AWS::ApiGatewayV2::Deployment", `{"ApiId":"${AWS::ApiGatewayV2::Api}"}`, false},
+		{"AWS::ApiGatewayV2::Stage", `{"ApiId":"${AWS::ApiGatewayV2::Api}","StageName":"life","DeploymentId":"${AWS::ApiGatewayV2::Deployment}"}`, true},
+	} {
+		typ, ok := e.registry.Lookup(s.typ)
+		if !ok {
+			t.Errorf("%s is not registered", s.typ)
+			continue
+		}
+		h, props := typ.Handler, map[string]any{}
+		if err := json.Unmarshal([]byte(os.Expand(s.props, func(name string) string {
+			if v, ok := refs[name]; ok {
+				return v
+			}
+			return "$" + name // $request.header…
+		})), &props); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.registry.Check(s.typ, "Life", props); err != nil {
+			t.Errorf("%s: %v", s.typ, err)
+		}
+		request := func(token string) *resource.Request {
+			return &resource.Request{StackID: "arn:aws:cloudformation:us-east-1:000000000000:stack/life/1", StackName: "life", LogicalID: "Life", Type: s.typ, Token: token,
+				Props: resource.With(props, nil), Tags: map[string]string{"aws:cloudformation:logical-id": token}}
+		}
+		first, err := h.Create(ctx, request("one"))
+		if err != nil {
+			t.Fatalf("%s: %v", s.typ, err)
+		}
+		again, err := h.Create(ctx, request("one"))
+		if err != nil || again.PhysicalID != first.PhysicalID {
+			t.Errorf("%s: the same step made %q, then %q, %v", s.typ, first.PhysicalID, again.PhysicalID, err)
+		}
+		other, err := h.Create(ctx, request("two"))
+		switch {
+		case s.named && err == nil:
+			t.Errorf("%s: another step got %q, which has the same name", s.typ, other.PhysicalID)
+		case !s.named && (err != nil || other.PhysicalID == first.PhysicalID):
+			t.Errorf("%s: another step made %q, %v", s.typ, other.PhysicalID, err)
+		}
+		update := request("three")
+		update.PhysicalID, update.OldProps = first.PhysicalID, props
+		if res, err := h.Update(ctx, update); err != nil || res.PhysicalID != first.PhysicalID {
+			t.Errorf("%s: updated to %q, %v", s.typ, res.PhysicalID, err)
+		}
+		ref := first.PhysicalID
+		if first.Ref != "" {
+			ref = first.Ref
+		}
+		refs[s.typ] = ref
+		if arn, ok := first.Attrs["Arn"].(string); ok {
+			refs[s.typ+".Arn"] = arn
+		}
+		t.Cleanup(func() { // the last first
+			ctx := context.WithoutCancel(ctx)
+			for range 2 {
+				del := request("four")
+				del.PhysicalID = first.PhysicalID
+				if err := h.Delete(ctx, del); err != nil {
+					t.Errorf("%s: deleted: %v", s.typ, err)
+				}
+			}
+		})
+		tested[s.typ] = true
+	}
+	for _, name := range e.registry.Names() {
+		if !tested[name] {
+			t.Errorf("%s is not tested", name)
+		}
+	}
+}
