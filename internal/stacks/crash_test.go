@@ -191,59 +191,6 @@ func TestCrashLoop(t *testing.T) {
 	})
 }
 
-// recovering finds what a first try has made by its token, which its Create does not.
-type recovering struct{ *cloud }
-
-func (c recovering) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	if err := c.enter(ctx, "create", r); err != nil {
-		return resource.Result{}, err
-	}
-	if c.made[r.Token] != "" {
-		return resource.Result{}, errors.New("it exists already")
-	}
-	return c.act("create", r)
-}
-
-func (c recovering) Recover(_ context.Context, r *resource.Request) (resource.Result, bool, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	id := c.made[r.Token]
-	return c.result(id), id != "", nil
-}
-
-func TestRecoverer(t *testing.T) {
-	eachURL(t, func(t *testing.T, url string) {
-		c := newCloud()
-		with := func(o *Options) {
-			o.Registry = new(resource.Registry)
-			for _, typ := range cloudTypes {
-				o.Registry.Register(resource.Type{Name: typ, Handler: recovering{c}})
-			}
-			o.Now = func() time.Time { return time.Now().Add(time.Hour) }
-		}
-		for _, effect := range []bool{true, false} {
-			name := fmt.Sprintf("demo-%v", effect)
-			db, err := store.Open(t.Context(), store.Options{URL: url})
-			if err != nil {
-				t.Fatal(err)
-			}
-			b := open(t, db, c, with, func(o *Options) { o.Now = nil })
-			c.effect = effect
-			met, _ := c.block("create B")
-			go func() { b.create(name, chain) }()
-			<-met
-			crash(t, b, db)
-			c.unblock()
-			db = storetest.Open(t, url)
-			b = open(t, db, c, with)
-			b.status(name, "CREATE_COMPLETE")
-			b.must(b.delete(name))
-			b.expect("what exists", c.things(), nil)
-			db.Close()
-		}
-	})
-}
-
 // TestClose: Close waits for running handlers, and what is left goes on after the next start.
 func TestClose(t *testing.T) {
 	eachURL(t, func(t *testing.T, url string) {

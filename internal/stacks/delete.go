@@ -288,7 +288,7 @@ func (r *run) remove(ctx context.Context, req, unsure *resource.Request) error {
 		return err
 	}
 	if unsure != nil {
-		res, err := r.create(unsure, true)(ctx)
+		res, err := r.create(unsure)(ctx)
 		if err != nil {
 			r.s.o.Logger.Warn("stacks: it is not known whether a resource was created", "stack", r.stack.ID, "resource", req.LogicalID, "type", req.Type, "error", err)
 			return ctx.Err()

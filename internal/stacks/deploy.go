@@ -94,8 +94,7 @@ func (r *run) deployStep(res *template.Resource) *step {
 	var shown map[string]any
 	st.begin = func() (call, error) {
 		row := r.rows[id]
-		again := row != nil && row.touched(r.op.ID)
-		if again {
+		if row != nil && row.touched(r.op.ID) {
 			shown = r.eval.shown(res, row.Props)
 			switch {
 			case row.Step.Failed:
@@ -103,7 +102,7 @@ func (r *run) deployStep(res *template.Resource) *step {
 			case row.Step.Done:
 				return nil, nil
 			}
-			return r.deployCall(row, true), nil
+			return r.deployCall(row), nil
 		}
 		sp, err := r.eval.resource(r.s.o.Registry, res)
 		if err != nil {
@@ -114,7 +113,7 @@ func (r *run) deployStep(res *template.Resource) *step {
 		if row = r.begin(row, res, sp, shown); row == nil {
 			return nil, nil
 		}
-		return r.deployCall(row, false), nil
+		return r.deployCall(row), nil
 	}
 	st.end = func(result resource.Result, err error) error {
 		return r.deployed(r.rows[id], st.cancelled, shown, result, err)
@@ -209,13 +208,13 @@ func (r *run) begin(row *Resource, res *template.Resource, sp spec, shown map[st
 }
 
 // deployCall returns the call of a step that was begun.
-func (r *run) deployCall(row *Resource, again bool) call {
+func (r *run) deployCall(row *Resource) call {
 	req := r.request(row, &row.State, row.Step.Token, r.op.Target.Tags)
 	if row.Step.Kind == stepUpdate {
 		req.OldProps = cloneProps(row.Step.OldProps)
 		return r.update(req)
 	}
-	return r.create(req, again)
+	return r.create(req)
 }
 
 // deployed notes the result of a step.

@@ -30,7 +30,7 @@
 // rolled back. Only an operation that has been taken up three times in its forward phase, perhaps
 // because it is what brings the server down, is rolled back.
 //
-// A handler that cannot tell from the Token whether a first try went through may implement [Recoverer].
+// A handler's Create finds by the Token what a first try has made (package resource, "Twice").
 //
 // Several servers may share a database: the row of an operation names its owner and how long its lease
 // lasts. Every transaction of the operation renews it, and fails if another has taken over.

@@ -430,18 +430,13 @@ func (r *run) handler(typ string) (resource.Handler, error) {
 	return t.Handler, nil
 }
 
-// create calls a handler's Create. again says that it may have been called before with the same token.
-func (r *run) create(req *resource.Request, again bool) call {
+// create calls a handler's Create, perhaps not for the first time with the same token.
+func (r *run) create(req *resource.Request) call {
 	req.PhysicalID = ""
 	return func(ctx context.Context) (resource.Result, error) {
 		h, err := r.handler(req.Type)
 		if err != nil {
 			return resource.Result{}, err
-		}
-		if rec, ok := h.(Recoverer); ok && again {
-			if res, made, err := rec.Recover(ctx, req); err != nil || made {
-				return res, err
-			}
 		}
 		res, err := h.Create(ctx, req)
 		if err == nil && res.PhysicalID == "" {

@@ -35,13 +35,6 @@ type ObjectReader interface {
 	OpenObject(ctx context.Context, bucket, key, versionID string) (io.ReadCloser, int64, error)
 }
 
-// Recoverer is what a [resource.Handler] may also be, if it cannot tell from Request.Token alone whether
-// a Create that was interrupted by a crash has made the resource. It is asked before Create is called
-// again with the same Token and properties.
-type Recoverer interface {
-	Recover(ctx context.Context, r *resource.Request) (res resource.Result, made bool, err error)
-}
-
 // Options are what a [Service] needs.
 type Options struct {
 	DB       *store.DB
