@@ -49,6 +49,7 @@ type pkg struct {
 type test struct {
 	output strings.Builder
 	action string // "pass", "fail", "skip"; "" while it runs
+	ran    bool   // false: only a part of names, where a subtest's own name has a slash in it
 	parent bool   // has subtests
 	failed bool   // has one that failed
 }
@@ -88,6 +89,7 @@ func (r *report) add(e event) {
 		return
 	}
 	t := p.test(e.Test)
+	t.ran = true
 	switch e.Action {
 	case "output":
 		t.output.WriteString(e.Output)
@@ -114,13 +116,15 @@ func (p *pkg) test(name string) *test {
 // finish counts and reports a package whose tests have ended.
 func (r *report) finish(p *pkg, e event) {
 	for _, name := range p.order {
-		if t := p.tests[name]; t.action != "pass" && t.action != "skip" {
+		if t := p.tests[name]; t.ran && t.action != "pass" && t.action != "skip" {
 			for i := strings.LastIndexByte(name, '/'); i >= 0; i = strings.LastIndexByte(name[:i], '/') {
 				p.tests[name[:i]].failed = true
 			}
 		}
 	}
-	var failures, skips strings.Builder
+	var failures strings.Builder
+	skips := map[string][]string{} // names by reason
+	var reasons []string
 	for _, name := range p.order {
 		t := p.tests[name]
 		switch {
@@ -128,8 +132,12 @@ func (r *report) finish(p *pkg, e event) {
 			p.passed++
 		case t.action == "skip" && !t.parent:
 			p.skipped++
-			fmt.Fprintf(&skips, "      skipped %s: %s\n", name, reason(t.output.String()))
-		case t.action == "pass" || t.action == "skip":
+			why := reason(t.output.String())
+			if skips[why] == nil {
+				reasons = append(reasons, why)
+			}
+			skips[why] = append(skips[why], name)
+		case t.action == "pass" || t.action == "skip" || !t.ran:
 		default: // failed, or never came to an end
 			if !t.failed { // one that failed by its subtests alone is not counted again
 				p.failed++
@@ -152,7 +160,13 @@ func (r *report) finish(p *pkg, e event) {
 	case len(p.order) > 0:
 		fmt.Fprintf(r.w, "ok    %s  %v, %v\n", e.Package, p.counts, elapsed)
 	}
-	io.WriteString(r.w, skips.String())
+	for _, why := range reasons {
+		names := skips[why]
+		if n := len(names); n > 3 {
+			names = append(names[:2:2], fmt.Sprintf("%d more", n-2))
+		}
+		fmt.Fprintf(r.w, "      skipped %s: %s\n", strings.Join(names, ", "), why)
+	}
 	if len(p.order) > 0 || e.Action == "fail" {
 		p.packages = 1
 	}

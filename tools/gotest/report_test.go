@@ -16,7 +16,7 @@ func TestCounts(t *testing.T) {
 import "testing"
 func TestPass(t *testing.T) {}
 func TestTable(t *testing.T) {
-	t.Run("one", func(t *testing.T) {})
+	t.Run("one/with a slash", func(t *testing.T) {})
 	t.Run("two", func(t *testing.T) { t.Error("two is wrong") })
 	t.Run("three", func(t *testing.T) { t.Skip("three needs a moon") })
 }
@@ -38,7 +38,7 @@ func TestItself(t *testing.T) { t.Run("fine", func(t *testing.T) {}); t.Error("i
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Passed: TestPass, one, fine. Failed: two, TestItself, the build, the death.
+	// Passed: TestPass, one/with a slash, fine. Failed: two, TestItself, the build, the death.
 	if want := (counts{passed: 3, failed: 4, skipped: 1, packages: 3}); c != want {
 		t.Errorf("%+v, want %+v; it said\n%s", c, want, &out)
 	}
