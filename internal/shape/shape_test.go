@@ -166,12 +166,12 @@ func TestDecodeErrors(t *testing.T) {
 }
 
 func TestDecode(t *testing.T) {
-	in, err := decode(t, &cognitoidp.Model, "SignUp", ` { "Foo": [1, {"a":null}], "ClientId" : "abc", "Username":"x", "Username":"J\u00fcrgen \ud83d\ude00\n",
+	_, err := decode(t, &cognitoidp.Model, "SignUp", ` { "Foo": [1, {"a":null}], "ClientId" : "abc", "Username":"x", "Username":"J\u00fcrgen \ud83d\ude00\n",
 		"Password":"p", "ClientMetadata":{"a":"b","c":""}, "UserAttributes":[{"Name":"n","Value":null}, {"Name":"m","Value":""}], "ValidationData":[] }`)
 	if err == nil {
 		t.Fatal("a line break in a user name was taken")
 	}
-	in, err = decode(t, &cognitoidp.Model, "SignUp", ` { "Foo": [1, {"a":null}], "ClientId" : "abc", "Username":"x", "Username":"J\u00fcrgen\ud83d\ude00",
+	in, err := decode(t, &cognitoidp.Model, "SignUp", ` { "Foo": [1, {"a":null}], "ClientId" : "abc", "Username":"x", "Username":"J\u00fcrgen\ud83d\ude00",
 		"Password":"p", "ClientMetadata":{"a":"b","c":""}, "UserAttributes":[{"Name":"n","Value":null}, {"Name":"m","Value":""}], "ValidationData":[] }`)
 	if err != nil {
 		t.Fatal(err)
