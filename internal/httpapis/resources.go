@@ -193,7 +193,8 @@ func (h authorizerResource) Create(ctx context.Context, r *resource.Request) (re
 	}
 	in := new(v2.CreateAuthorizerRequest)
 	// The API wants IdentitySource, CloudFormation does not: the service says what lacks.
-	if err := resource.Bind(&v2.Model, v2.Model.Ref("CreateAuthorizerRequest"), r.Props, in, nil); err != nil {
+	props := resource.With(map[string]any{"IdentitySource": []any{}}, r.Props)
+	if err := resource.Input(&v2.Model, in, props, nil); err != nil {
 		return resource.Result{}, err
 	}
 	out, err := h.s.CreateAuthorizer(step(ctx, r), in)

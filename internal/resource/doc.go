@@ -35,7 +35,7 @@
 //
 // Properties are what package template evaluates to: string, bool, json.Number, []any, map[string]any, and
 // template.Unknown where a value will only be known later. CloudFormation is lax about scalars: "5",
-// 5 and "true", true are the same wherever the schema wants the other; [Equal] and [Bind] follow it.
+// 5 and "true", true are the same wherever the schema wants the other; [Equal] and [Input] follow it.
 package resource
 
 //go:generate go run -C ../../tools ./resources

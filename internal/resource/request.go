@@ -8,19 +8,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
-// Input makes a request of a service's API, in, of a resource's properties: it binds them ([Bind]) and holds
-// the request against the model, as the wire does before it calls the same method.
-func Input(m *shape.Model, in any, props map[string]any, rename map[string]string) error {
-	ref, err := shapeOf(m, in)
-	if err != nil {
-		return err
-	}
-	if err := Bind(m, ref, props, in, rename); err != nil {
-		return err
-	}
-	return shape.Validate(m, ref, in)
-}
-
 // With returns props with more set; where both have a property, more's counts. With(defaults, r.Props)
 // fills in what a template leaves open.
 func With(props, more map[string]any) map[string]any {

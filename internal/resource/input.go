@@ -10,9 +10,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
-// Bind fills in v, a pointer to a generated request or structure of the service's own API, from a
-// resource's properties, so that a handler need only call the service. ref is v's shape; 0 finds
-// it by the name of v's type.
+// Input makes v, a pointer to a generated request of a service's own API, of a resource's properties, and
+// holds it against the model, as the wire does before it calls the same method.
 //
 // Most CloudFormation properties have the name of the API's member, but for the case of letters.
 // What else differs is said in rename: from the property's path ("Name", "Code.ImageUri";
@@ -22,19 +21,26 @@ import (
 // text where the API wants text.
 //
 // A property that neither the API nor rename knows is an error that names its path.
-func Bind(m *shape.Model, ref shape.Ref, props map[string]any, v any, rename map[string]string) error {
-	if ref == 0 {
-		var err error
-		if ref, err = shapeOf(m, v); err != nil {
-			return err
-		}
+func Input(m *shape.Model, v any, props map[string]any, rename map[string]string) error {
+	ref, err := bind(m, v, props, rename)
+	if err != nil {
+		return err
+	}
+	return shape.Validate(m, ref, v)
+}
+
+// bind fills in v, and returns its shape.
+func bind(m *shape.Model, v any, props map[string]any, rename map[string]string) (shape.Ref, error) {
+	ref, err := shapeOf(m, v)
+	if err != nil {
+		return 0, err
 	}
 	b := binder{m, rename}
 	doc, err := b.structure(m.At(ref), props, "")
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return shape.FromMap(m, ref, doc, v)
+	return ref, shape.FromMap(m, ref, doc, v)
 }
 
 // shapeOf finds the structure whose generated type v points to.

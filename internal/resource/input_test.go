@@ -16,7 +16,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
-func TestBind(t *testing.T) {
+func TestInput(t *testing.T) {
 	p := shape.Ptr[string]
 	tests := []struct {
 		name   string
@@ -83,7 +83,7 @@ func TestBind(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := Bind(tt.model, 0, doc(t, tt.props), tt.into, tt.rename); err != nil {
+			if _, err := bind(tt.model, tt.into, doc(t, tt.props), tt.rename); err != nil {
 				t.Fatal(err)
 			}
 			// Which required members were left out is the decoder's own note.
@@ -95,7 +95,7 @@ func TestBind(t *testing.T) {
 	}
 }
 
-func TestBindErrors(t *testing.T) {
+func TestInputErrors(t *testing.T) {
 	tests := []struct{ props, want string }{
 		{`{"Nope":1}`, "Encountered unsupported property Nope"},
 		{`{"Code":{"Nope":1}}`, "Encountered unsupported property Code.Nope"},
@@ -104,15 +104,18 @@ func TestBindErrors(t *testing.T) {
 		{`{"Tags":["a"]}`, "Value of property"},
 	}
 	for _, tt := range tests {
-		err := Bind(&lambda.Model, 0, doc(t, tt.props), new(lambda.CreateFunctionRequest), nil)
+		_, err := bind(&lambda.Model, new(lambda.CreateFunctionRequest), doc(t, tt.props), nil)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, want %s", tt.props, err, tt.want)
 		}
 	}
-	if err := Bind(&lambda.Model, 0, nil, new(iam.CreateRoleRequest), nil); err == nil {
+	if err := Input(&logs.Model, new(logs.CreateLogGroupRequest), nil, nil); err == nil || !strings.Contains(err.Error(), "'logGroupName' failed to satisfy constraint: Member must not be null") {
+		t.Errorf("a request that lacks a required member: %v", err)
+	}
+	if err := Input(&lambda.Model, new(iam.CreateRoleRequest), nil, nil); err == nil {
 		t.Error("a structure of another service was bound")
 	}
-	if err := Bind(&lambda.Model, 0, nil, lambda.CreateFunctionRequest{}, nil); err == nil {
+	if err := Input(&lambda.Model, lambda.CreateFunctionRequest{}, nil, nil); err == nil {
 		t.Error("bound to a value")
 	}
 }
