@@ -163,7 +163,9 @@ func seed000(t *testing.T, name, database string) {
 	s.process = launch(t, args...)
 	m := s.await(t, 0, listening, time.Minute)
 	s.URL, s.Port = m[1], m[2]
-	s.await(t, 0, `Watching the sources`, 3*time.Minute)
+	if m := s.await(t, 0, `Watching the sources|Waiting for a change`, 3*time.Minute); !strings.HasPrefix(m[0], "Watching") {
+		t.Fatal("the app is not deployed")
+	}
 	t.Logf("up after %v", time.Since(begun).Round(time.Millisecond))
 	dev := outputs{
 		s.await(t, 0, `(?m)^  ApiEndpoint: +(\S+)$`, time.Second)[1],
