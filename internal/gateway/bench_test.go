@@ -126,7 +126,7 @@ func BenchmarkAuthorize(b *testing.B) {
 	x.route = &x.plan.routes[x.snap.Match("GET", "/private").Index]
 	b.ReportAllocs()
 	for b.Loop() {
-		if !x.authorize() {
+		if !x.route.authorizer.authorize(x) {
 			b.Fatal("refused")
 		}
 	}

@@ -9,7 +9,7 @@
 //	route        httpapis.Snapshot.Match
 //	preflight    answered here where the API has a CORS configuration
 //	throttle     a token bucket for each route that has limits
-//	authorizer   jwt.go: the token, its signature and claims, the route's scopes
+//	authorizer   authorizer.go; jwt.go: the token, its signature and claims, the route's scopes
 //	integration  lambda.go with event2.go and event1.go, or proxy.go
 //
 // Each step leaves a line in the request's trace, which the recorder keeps under the request id that the

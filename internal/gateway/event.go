@@ -243,14 +243,6 @@ func (x *exchange) appendPathParameters(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendScopes appends the scopes that let the request in, or null.
-func (x *exchange) appendScopes(b []byte) []byte {
-	if x.scopes == nil {
-		return append(b, "null"...)
-	}
-	return appendList(b, x.scopes)
-}
-
 func appendList(b []byte, list []string) []byte {
 	b = append(b, '[')
 	for i, s := range list {

@@ -58,15 +58,13 @@ func (x *exchange) appendEvent1(b, body []byte) []byte {
 	}
 	b = append(b, `,"requestContext":{`...)
 	b = append(b, e.account...)
-	b = append(b, `,"authorizer":{"claims":`...)
-	if x.claims != nil {
-		b = append(b, x.g.claims.of(x.claims)...)
+	b = append(b, `,"authorizer":`...)
+	if a := x.route.authorizer; a != nil {
+		b = a.appendContext(b, x, "1.0")
 	} else {
-		b = append(b, "null"...)
+		b = append(b, `{"claims":null,"scopes":null}`...)
 	}
-	b = append(b, `,"scopes":`...)
-	b = x.appendScopes(b)
-	b = append(b, `},`...)
+	b = append(b, ',')
 	domain, prefix := x.domain()
 	b = appendField(b, "domainName", domain)
 	b = append(b, ',')

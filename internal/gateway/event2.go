@@ -53,12 +53,9 @@ func (x *exchange) appendEvent2(b, body []byte) []byte {
 	}
 	b = append(b, `,"requestContext":{`...)
 	b = append(b, e.account...)
-	if x.claims != nil {
-		b = append(b, `,"authorizer":{"jwt":{"claims":`...)
-		b = append(b, x.g.claims.of(x.claims)...)
-		b = append(b, `,"scopes":`...)
-		b = x.appendScopes(b)
-		b = append(b, `}}`...)
+	if a := x.route.authorizer; a != nil {
+		b = append(b, `,"authorizer":`...)
+		b = a.appendContext(b, x, "2.0")
 	}
 	domain, prefix := x.domain()
 	b = append(b, ',')

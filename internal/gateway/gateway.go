@@ -188,7 +188,7 @@ func (x *exchange) serve() {
 		x.fail(http.StatusTooManyRequests, "Too Many Requests")
 		return
 	}
-	if found.Authorizer != nil && !x.authorize() {
+	if a := x.route.authorizer; a != nil && !a.authorize(x) {
 		return
 	}
 	if preflight {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,10 +21,7 @@ type plan struct {
 type routePlan struct {
 	*httpapis.Route
 
-	// Of the authorizer.
-	sources   []identitySource
-	wantToken string // for the trace: where a token is looked for
-	challenge string // start of www-authenticate: Bearer scope="…"
+	authorizer authorizer // nil: open to everybody
 
 	// Of a function.
 	sourceARN string // up to the method, where the route's is ANY
@@ -35,12 +31,6 @@ type routePlan struct {
 	upstream *upstream // of an HTTP integration
 	bucket   *bucket   // nil: no limit
 	limit    string    // for the trace
-}
-
-type identitySource struct {
-	header string // canonical; or
-	query  string
-	name   string // as configured
 }
 
 func compile(s *httpapis.Snapshot) any {
@@ -77,16 +67,7 @@ func compile(s *httpapis.Snapshot) any {
 }
 
 func compileRoute(s *httpapis.Snapshot, r *httpapis.Route) routePlan {
-	p := routePlan{Route: r}
-	if r.Authorizer != nil {
-		names := make([]string, len(r.Authorizer.IdentitySources))
-		for i, src := range r.Authorizer.IdentitySources {
-			p.sources = append(p.sources, identitySource{header: http.CanonicalHeaderKey(src.Header), query: src.Query, name: src.String()})
-			names[i] = src.String()
-		}
-		p.wantToken = "a token in " + strings.Join(names, " or ")
-		p.challenge = `Bearer scope="` + strings.Join(r.Scopes, " ") + `"`
-	}
+	p := routePlan{Route: r, authorizer: compileAuthorizer(r)}
 	if t := r.Throttle; t != nil {
 		p.bucket = &bucket{rate: t.Rate, burst: float64(t.Burst), tokens: float64(t.Burst)}
 		p.limit = "at most " + strconv.FormatFloat(t.Rate, 'f', -1, 64) + " a second, " + itoa(t.Burst) + " at once"
