@@ -3,6 +3,7 @@ package gatehouse
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -45,9 +46,9 @@ type Server struct {
 	SMTP string
 	// MailFrom is the sender of mail where a pool names none.
 	MailFrom string
-	// SealKey seals secrets in the database. Nil: the key in Dir, which is made on first run. Servers
-	// that share a database must share the key.
-	SealKey *seal.Key
+	// SealKey seals secrets in the database: 32 bytes in base64. Empty: the key in Dir, which is made on
+	// first run. Servers that share a database must share the key.
+	SealKey string
 	// Logger takes the server's log. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Now is the clock. Nil: time.Now.
@@ -62,10 +63,17 @@ func (s *Server) Start(ctx context.Context) error {
 	if s.engine != nil {
 		return errors.New("gatehouse: the server was started already")
 	}
+	var key *seal.Key
+	if s.SealKey != "" {
+		var err error
+		if key, err = seal.Parse(s.SealKey); err != nil {
+			return fmt.Errorf("the key that seals secrets (SealKey, GATEHOUSE_SEAL_KEY): %w", err)
+		}
+	}
 	e, err := engine.Start(ctx, engine.Config{
 		Dir: s.Dir, Addr: s.Addr, Database: s.Database, Ephemeral: s.Ephemeral, Account: s.Account, Region: s.Region,
 		AuthOpen: s.AuthOpen, Issuer: s.Issuer, PublicURL: s.PublicURL, SMTP: s.SMTP, MailFrom: s.MailFrom,
-		SealKey: s.SealKey, Logger: s.Logger, Now: s.Now,
+		SealKey: key, Logger: s.Logger, Now: s.Now,
 	})
 	if err != nil {
 		return err

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/gatehouse-dev/gatehouse"
-	"github.com/gatehouse-dev/gatehouse/internal/seal"
 )
 
 // serverFlags are the flags of a command that may hold a server.
@@ -60,13 +59,7 @@ func (f *serverFlags) resolve(p *program) error {
 	}
 	f.server.Dir = p.dir
 	f.server.Region = p.region
-	if text := os.Getenv("GATEHOUSE_SEAL_KEY"); text != "" {
-		key, err := seal.Parse(text)
-		if err != nil {
-			return fmt.Errorf("GATEHOUSE_SEAL_KEY: %w", err)
-		}
-		f.server.SealKey = key
-	}
+	f.server.SealKey = os.Getenv("GATEHOUSE_SEAL_KEY")
 	if f.server.SMTP != "" {
 		if u, err := url.Parse(f.server.SMTP); err != nil || u.Host == "" {
 			return usageError{errors.New("--smtp takes smtp://USER:PASSWORD@HOST:PORT")}
