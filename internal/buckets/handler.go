@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,10 +37,10 @@ func unsupported(what string) error {
 	return shape.Errorf("NotImplemented", http.StatusNotImplemented, "%s is not supported", what)
 }
 
-// refuse returns an error that names the first of the settings that is given.
+// refuse returns an error that names the first of the settings, in their names' order, that is given.
 func refuse(settings map[string]bool) error {
-	for name, given := range settings {
-		if given {
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if settings[name] {
 			return unsupported(name)
 		}
 	}
