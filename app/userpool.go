@@ -212,9 +212,9 @@ func (p *UserPool) messages(m Messages) {
 		return text
 	}
 	subject, mail, sms := or(m.VerificationSubject, verificationSubject), or(m.VerificationEmail, verificationText), or(m.VerificationSMS, verificationText)
-	for name, text := range map[string]string{"VerificationEmail": mail, "VerificationSMS": sms} {
-		if !strings.Contains(text, "{####}") {
-			p.stack.errorf(p.resource.id, "Messages.%s must contain {####}, the place of the code", name)
+	for _, t := range []struct{ name, text string }{{"VerificationEmail", mail}, {"VerificationSMS", sms}} {
+		if !strings.Contains(t.text, "{####}") {
+			p.stack.errorf(p.resource.id, "Messages.%s must contain {####}, the place of the code", t.name)
 		}
 	}
 	r := p.resource.props

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,10 +38,8 @@ func unsupported(what string) error {
 
 // refuse returns an error that names the first of the settings, in their names' order, that is given.
 func refuse(settings map[string]bool) error {
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		if settings[name] {
-			return unsupported(name)
-		}
+	if name := shape.Given(settings); name != "" {
+		return unsupported(name)
 	}
 	return nil
 }

@@ -43,15 +43,13 @@ type settings = lambda.UpdateFunctionConfigurationRequest
 
 // settingsOf returns the settings in a CreateFunctionRequest, and refuses what only that has.
 func settingsOf(in *lambda.CreateFunctionRequest) (*settings, error) {
-	for what, set := range map[string]bool{
+	if what := shape.Given(map[string]bool{
 		"functions in container images (PackageType Image)": shape.Val(in.PackageType) == lambda.PackageTypeImage,
 		"code signing (CodeSigningConfigArn)":               shape.Val(in.CodeSigningConfigArn) != "",
 		"tenant isolation (TenancyConfig)":                  in.TenancyConfig != nil,
 		"PublishTo":                                         shape.Val(in.PublishTo) != "",
-	} {
-		if set {
-			return nil, unsupported(what)
-		}
+	}); what != "" {
+		return nil, unsupported(what)
 	}
 	if shape.Val(in.Runtime) == "" || shape.Val(in.Handler) == "" {
 		return nil, invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")

@@ -152,10 +152,8 @@ func (s *Service) Invoke(ctx context.Context, in *lambda.InvocationRequest) (*la
 	if err != nil {
 		return nil, err
 	}
-	for what, set := range map[string]*string{"durable executions (DurableExecutionName)": in.DurableExecutionName, "tenants (TenantId)": in.TenantId} {
-		if shape.Val(set) != "" {
-			return nil, unsupported(what)
-		}
+	if what := shape.Given(map[string]bool{"durable executions (DurableExecutionName)": shape.Val(in.DurableExecutionName) != "", "tenants (TenantId)": shape.Val(in.TenantId) != ""}); what != "" {
+		return nil, unsupported(what)
 	}
 	kind := shape.Val(in.InvocationType)
 	if len(in.Payload) > maxPayload {

@@ -1,7 +1,6 @@
 package httpapis
 
 import (
-	"maps"
 	"net"
 	"net/url"
 	"regexp"
@@ -174,16 +173,6 @@ func checkRoute(tx *store.Tx, apiID string, r *route) error {
 	return nil
 }
 
-// given returns the first of the names, in order, whose setting is given; "" if none is.
-func given(settings map[string]bool) string {
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		if settings[name] {
-			return name
-		}
-	}
-	return ""
-}
-
 // checkIntegration normalises and checks an integration.
 func checkIntegration(i *integration) error {
 	kind := shape.Val(i.IntegrationType)
@@ -201,7 +190,7 @@ func checkIntegration(i *integration) error {
 	case i.TlsConfig != nil:
 		return unsupported("TlsConfig of integrations is")
 	}
-	if name := given(map[string]bool{"ContentHandlingStrategy": shape.Val(i.ContentHandlingStrategy) != "", "PassthroughBehavior": shape.Val(i.PassthroughBehavior) != "",
+	if name := shape.Given(map[string]bool{"ContentHandlingStrategy": shape.Val(i.ContentHandlingStrategy) != "", "PassthroughBehavior": shape.Val(i.PassthroughBehavior) != "",
 		"RequestTemplates": len(i.RequestTemplates) > 0, "TemplateSelectionExpression": shape.Val(i.TemplateSelectionExpression) != ""}); name != "" {
 		return bad("%s is only supported for integrations of APIs with protocol type WEBSOCKET", name)
 	}
@@ -286,7 +275,7 @@ func checkAuthorizer(z *authorizer) error {
 	default:
 		return bad("Invalid authorizer type specified: %s", shape.Val(z.AuthorizerType))
 	}
-	if name := given(map[string]bool{"AuthorizerUri": shape.Val(z.AuthorizerUri) != "", "AuthorizerCredentialsArn": shape.Val(z.AuthorizerCredentialsArn) != "",
+	if name := shape.Given(map[string]bool{"AuthorizerUri": shape.Val(z.AuthorizerUri) != "", "AuthorizerCredentialsArn": shape.Val(z.AuthorizerCredentialsArn) != "",
 		"AuthorizerPayloadFormatVersion": shape.Val(z.AuthorizerPayloadFormatVersion) != "", "EnableSimpleResponses": shape.Val(z.EnableSimpleResponses),
 		"IdentityValidationExpression": shape.Val(z.IdentityValidationExpression) != "", "AuthorizerResultTtlInSeconds": shape.Val(z.AuthorizerResultTtlInSeconds) != 0}); name != "" {
 		return bad("%s is only supported for REQUEST authorizers", name)

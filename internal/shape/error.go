@@ -3,6 +3,8 @@ package shape
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 )
 
 // Error is an error of an AWS API as its caller sees it. Packages under internal/api have a
@@ -43,6 +45,17 @@ func Errorf(code string, status int, format string, args ...any) *Error {
 func HasCode(err error, code string) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Code == code
+}
+
+// Given returns the first name, in their order, of a setting that is given; "" if none is. A service
+// refuses by it what it would not honour.
+func Given(settings map[string]bool) string {
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if settings[name] {
+			return name
+		}
+	}
+	return ""
 }
 
 // Ptr returns a pointer to v, for optional members.
