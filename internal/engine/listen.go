@@ -28,18 +28,29 @@ func newDualListener(l net.Listener, config *tls.Config) *dualListener {
 	return d
 }
 
+// maxPause is how long at the most the listener waits after a failure, such as too many open files, before
+// it accepts again.
+const maxPause = time.Second
+
 func (d *dualListener) run() {
+	var pause time.Duration
 	for {
 		conn, err := d.Listener.Accept()
-		if err != nil {
-			var ne net.Error
-			if errors.As(err, &ne) && ne.Timeout() {
-				continue
-			}
+		switch {
+		case err == nil:
+			pause = 0
+			go d.sniff(conn)
+		case errors.Is(err, net.ErrClosed):
 			d.stop(err)
 			return
+		default: // connections that end free what lacks
+			pause = min(max(2*pause, 5*time.Millisecond), maxPause)
+			select {
+			case <-time.After(pause):
+			case <-d.done:
+				return
+			}
 		}
-		go d.sniff(conn)
 	}
 }
 

@@ -7,6 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,4 +56,38 @@ func TestOnePortSpeaksBoth(t *testing.T) {
 			t.Errorf("%s: %s, want %s", url, body, want)
 		}
 	}
+}
+
+// weakListener fails before it accepts, as one of a process with too many open files.
+type weakListener struct {
+	net.Listener
+	failures atomic.Int32
+}
+
+func (l *weakListener) Accept() (net.Conn, error) {
+	if l.failures.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept", syscall.EMFILE)}
+	}
+	return l.Listener.Accept()
+}
+
+func TestListenerOutlivesFailures(t *testing.T) {
+	ca, err := localca.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	weak := &weakListener{Listener: l}
+	weak.failures.Store(3)
+	srv := &http.Server{Handler: http.NotFoundHandler()}
+	go srv.Serve(newDualListener(weak, ca.TLSConfig()))
+	defer srv.Close()
+	resp, err := (&http.Client{Timeout: 5 * time.Second}).Get("http://" + l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
 }
