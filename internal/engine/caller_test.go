@@ -21,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
@@ -198,7 +199,7 @@ func (c *caller) element(b *bytes.Buffer, r shape.Ref, name string, v any) {
 	case map[string]any:
 		for k, x := range v {
 			wire, ref := member(sh, k)
-			if wire != "" && !strings.ContainsAny(wire, "\x00\xff") {
+			if wire != "" && !strings.Contains(wire, "\x00") && utf8.ValidString(wire) {
 				c.element(b, ref, wire, x)
 			}
 		}
