@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -79,6 +80,7 @@ type Engine struct {
 	profile client.Profile
 	http    *http.Server
 	served  chan struct{}                 // closed when the listener is done
+	closed  sync.Once
 	closing chan struct{}                 // closed first: streams end
 	closers []func(context.Context) error // in the order in which they were opened
 }
@@ -312,15 +314,17 @@ func (e *Engine) Reset(ctx context.Context) error {
 	return e.credentials(ctx)
 }
 
-// Close ends the server. Requests under way have until ctx ends.
-func (e *Engine) Close(ctx context.Context) error {
-	close(e.closing)
-	err := e.http.Shutdown(ctx)
-	if err != nil {
-		e.http.Close()
-	}
-	<-e.served
-	return errors.Join(err, e.closeState(ctx))
+// Close ends the server. Requests under way have until ctx ends. Closing again does nothing.
+func (e *Engine) Close(ctx context.Context) (err error) {
+	e.closed.Do(func() {
+		close(e.closing)
+		if err = e.http.Shutdown(ctx); err != nil {
+			e.http.Close()
+		}
+		<-e.served
+		err = errors.Join(err, e.closeState(ctx))
+	})
+	return err
 }
 
 // closeState closes what open opened, the last first.
