@@ -79,7 +79,7 @@ type Engine struct {
 
 	profile client.Profile
 	http    *http.Server
-	served  chan struct{}                 // closed when the listener is done
+	served  chan struct{} // closed when the listener is done
 	closed  sync.Once
 	closing chan struct{}                 // closed first: streams end
 	closers []func(context.Context) error // in the order in which they were opened
