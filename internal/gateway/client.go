@@ -127,7 +127,7 @@ func (c *client) get(req *http.Request) (*upstreamConn, error) {
 		conn := list[len(list)-1]
 		list[len(list)-1] = nil
 		c.idle[addr] = list[:len(list)-1]
-		if time.Since(conn.since) < maxIdle {
+		if time.Since(conn.since) < maxIdle && quiet(conn.Conn) {
 			c.mu.Unlock()
 			conn.reused = true
 			return conn, nil

@@ -140,6 +140,49 @@ func TestClientKeepsNoDirtyConnection(t *testing.T) {
 	}
 }
 
+// Nor one that says it late: the body that a HEAD should not have.
+func TestClientKeepsNoTalkativeConnection(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	said := make(chan struct{})
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r := bufio.NewReader(c)
+			for {
+				req, err := http.ReadRequest(r)
+				if err != nil {
+					break
+				}
+				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n")
+				if req.Method == "HEAD" {
+					<-said
+				}
+				io.WriteString(c, "late")
+				if req.Method == "HEAD" {
+					said <- struct{}{}
+				}
+			}
+		}
+	}()
+	c := newClient()
+	url := "http://" + l.Addr().String()
+	if _, _, err := roundTrip(t, c, "HEAD", url, ""); err != nil {
+		t.Fatal(err)
+	}
+	said <- struct{}{}
+	<-said
+	if _, body, err := roundTrip(t, c, "GET", url, ""); err != nil || body != "late" {
+		t.Errorf("%q %v", body, err)
+	}
+}
+
 func TestClientIdle(t *testing.T) {
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
 	defer backend.Close()

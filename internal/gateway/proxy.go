@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -253,8 +254,10 @@ func (x *exchange) upstreamHeader() http.Header {
 	}
 	var b strings.Builder
 	for _, v := range in["Forwarded"] {
-		b.WriteString(v)
-		b.WriteString(", ")
+		if strings.Count(v, `"`)%2 == 0 { // an open quote would swallow what follows
+			b.WriteString(v)
+			b.WriteString(", ")
+		}
 	}
 	for _, v := range in["X-Forwarded-For"] {
 		for addr := range strings.SplitSeq(v, ",") {
@@ -270,7 +273,11 @@ func (x *exchange) upstreamHeader() http.Header {
 	}
 	writeNode(&b, "for=", x.source)
 	b.WriteString(";host=")
-	b.WriteString(x.r.Host)
+	if strings.ContainsAny(x.r.Host, "\";,=") { // would be read as elements of their own
+		b.WriteString(strconv.Quote(x.r.Host))
+	} else {
+		b.WriteString(x.r.Host)
+	}
 	b.WriteString(";proto=")
 	b.WriteString(x.scheme())
 	out["Forwarded"] = []string{b.String()}

@@ -176,3 +176,28 @@ func TestProxyStreams(t *testing.T) {
 		t.Fatalf("got %q, %v", lines.Text(), lines.Err())
 	}
 }
+
+// A client cannot write elements of its own into what the gateway says of it.
+func TestForwardedIsNotForged(t *testing.T) {
+	var got *http.Request
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { got = r }))
+	defer backend.Close()
+	f := start(t)
+	f.backend("$default", backend.URL, nil)
+	req := f.request("GET", "/", "", `Forwarded: for="open`, "Forwarded: for=192.0.2.1")
+	req.Host = `a;for=192.0.2.66`
+	f.do(req)
+	if want := `for=192.0.2.1, by=127.0.0.1;for=203.0.113.7;host="a;for=192.0.2.66";proto=http`; got.Header.Get("Forwarded") != want {
+		t.Errorf("Forwarded: %s, want %s", got.Header.Get("Forwarded"), want)
+	}
+}
+
+// CONNECT asks for a tunnel and TRACE for an echo of headers that proxies add: no API has a route for them.
+func TestMethodsOfProxies(t *testing.T) {
+	f := start(t)
+	f.backend("$default", "http://127.0.0.1:1", nil)
+	for _, method := range []string{"CONNECT", "TRACE"} {
+		w, _ := f.do(f.request(method, "/", ""))
+		want(t, w, 404, `{"message":"Not Found"}`)
+	}
+}
