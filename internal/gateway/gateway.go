@@ -137,6 +137,9 @@ func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, t Target) {
 	if g.Recorder != nil {
 		x.trace = &trace.Trace{RequestID: x.id, Time: x.start, Method: r.Method, Host: r.Host, Path: t.Path, SourceIP: x.source, API: t.APIID,
 			Steps: make([]trace.Step, 0, 10)}
+		if tr := x.trace; len(r.RequestURI) > 1000 { // parts of it would hold all of it for as long as the trace is kept
+			tr.Method, tr.Path, tr.API = strings.Clone(tr.Method), strings.Clone(tr.Path), strings.Clone(tr.API)
+		}
 	}
 	x.serve()
 	took := g.Now().Sub(x.start)
@@ -172,7 +175,10 @@ func (x *exchange) serve() {
 		return
 	}
 	preflight := x.plan.cors != nil && x.r.Method == http.MethodOptions && x.r.Header["Origin"] != nil && x.r.Header["Access-Control-Request-Method"] != nil
-	found := x.snap.Match(x.r.Method, x.path)
+	var found *httpapis.Route
+	if m := x.r.Method; m != http.MethodConnect && m != http.MethodTrace { // are for proxies on the way, not for APIs
+		found = x.snap.Match(m, x.path)
+	}
 	if found == nil {
 		if preflight {
 			x.preflight()

@@ -9,6 +9,7 @@ package trace
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 )
@@ -98,8 +99,27 @@ func NewRecorder(capacity int) *Recorder {
 	return &Recorder{ring: make([]*Trace, capacity), byID: make(map[string]*Trace)}
 }
 
-// Record takes over t.
+// maxText bounds a text in a recorded trace, in bytes: requests come from anybody, and thousands are kept.
+const maxText = 1000
+
+// clip cuts a text that is too long.
+func clip(s *string) {
+	if len(*s) > maxText {
+		*s = strings.ToValidUTF8((*s)[:maxText], "") + "…" // a copy: the whole must not stay in memory
+	}
+}
+
+// Record takes over t, and cuts its texts where they are longer than 1,000 bytes.
 func (r *Recorder) Record(t *Trace) {
+	for _, s := range [...]*string{&t.Method, &t.Host, &t.Path, &t.API, &t.Stage} {
+		clip(s)
+	}
+	for i := range t.Steps {
+		step := &t.Steps[i]
+		clip(&step.Detail)
+		clip(&step.Got)
+		clip(&step.Want)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if old := r.ring[r.next]; old != nil && r.byID[old.RequestID] == old {

@@ -2,7 +2,9 @@ package trace
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestRecorderKeepsTheNewest(t *testing.T) {
@@ -29,5 +31,24 @@ func TestNilTrace(t *testing.T) {
 	tr.Fail("authorizer", "no token", "", "a token")
 	if tr.Refused() {
 		t.Error("a nil trace refused something")
+	}
+}
+
+// What a request brings along is kept in part only, whatever its size.
+func TestRecorderCuts(t *testing.T) {
+	long := strings.Repeat("ä", 50000)
+	tr := &Trace{RequestID: "1", Method: long, Host: long, Path: long, API: long, Stage: long}
+	tr.Fail("route", long, long, long)
+	tr.Pass("short", "text")
+	r := NewRecorder(1)
+	r.Record(tr)
+	got := r.Get("1")
+	for _, s := range []string{got.Method, got.Host, got.Path, got.API, got.Stage, got.Steps[0].Detail, got.Steps[0].Got, got.Steps[0].Want} {
+		if len(s) > maxText+3 || !utf8.ValidString(s) || !strings.HasSuffix(s, "ä…") {
+			t.Errorf("%d bytes are kept: …%q", len(s), s[len(s)-10:])
+		}
+	}
+	if got.Steps[1].Detail != "text" {
+		t.Error(got.Steps[1])
 	}
 }
