@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -20,6 +19,10 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, admin.Prefix) {
+		if why := e.stranger(r); why != "" && r.URL.Path != admin.Prefix+"health" {
+			http.Error(w, why, http.StatusForbidden)
+			return
+		}
 		e.admin.ServeHTTP(w, r)
 		return
 	}
@@ -28,6 +31,10 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if t, ok := e.control.Match(r); ok {
+		if why := e.stranger(r); why != "" {
+			http.Error(w, why, http.StatusForbidden)
+			return
+		}
 		e.control.Serve(w, r, t)
 		return
 	}
@@ -47,11 +54,11 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 var apiPrefixes = []string{"/_aws/execute-api/", "/execute-api/"}
 
 // apiTarget tells whether r is a call of an API: by its host, ID.execute-api.REGION.amazonaws.com or
-// ID.execute-api.localhost, or by its path.
+// ID.execute-api.localhost (or LocalStack's name for that), or by its path.
 func apiTarget(r *http.Request) (gateway.Target, bool) {
-	host := strings.ToLower(hostOf(r.Host))
+	host := strings.ToLower(strings.TrimSuffix(hostOf(r.Host), "."))
 	if id, rest, ok := strings.Cut(host, ".execute-api."); ok && id != "" && !strings.Contains(id, ".") &&
-		(rest == "localhost" || strings.HasSuffix(rest, ".amazonaws.com")) {
+		(rest == "localhost" || rest == "localhost.localstack.cloud" || strings.HasSuffix(rest, ".amazonaws.com")) {
 		return gateway.Target{APIID: id, Path: r.URL.EscapedPath(), Host: r.Host}, true
 	}
 	path := r.URL.EscapedPath()
@@ -84,11 +91,4 @@ var unreachable = regexp.MustCompile(`https://([a-z0-9]{10})\.execute-api\.[a-z0
 // reachable rewrites addresses of APIs in the output of a stack to ones that can be opened.
 func (e *Engine) reachable(output string) string {
 	return unreachable.ReplaceAllString(output, e.PublicURL()+"/_aws/execute-api/$1")
-}
-
-// allowOrigin tells whether a web page of the origin may call the control plane of an open server,
-// which takes any access key: only pages of this machine may.
-func allowOrigin(_ *http.Request, origin string) bool {
-	u, err := url.Parse(origin)
-	return err == nil && loopback(u.Hostname())
 }

@@ -35,7 +35,9 @@ type Target struct{ PoolID, Document string }
 // Match tells whether r is for a pool: /POOL/.well-known/DOCUMENT.
 func Match(r *http.Request) (t Target, ok bool) {
 	t.PoolID, t.Document, ok = strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/.well-known/")
-	return t, ok && t.PoolID != "" && !strings.Contains(t.PoolID, "/")
+	return t, ok && t.PoolID != "" && !strings.ContainsFunc(t.PoolID, func(r rune) bool {
+		return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-' || r == '_') // no pool's id
+	})
 }
 
 // Serve answers a request for which [Match] found t.

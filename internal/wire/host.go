@@ -23,7 +23,7 @@ type hostName struct {
 // and the same below "localhost" and LocalStack's name for it, for tools that put a bucket or a service
 // before any endpoint's name.
 func parseHost(host string) hostName {
-	host = stripPort(host)
+	host = strings.TrimSuffix(stripPort(host), ".")
 	h := hostName{}
 	var rest string
 	switch {

@@ -119,6 +119,13 @@ func (s *Server) host(r *http.Request) hostName {
 	return h
 }
 
+// Names tells whether r's Host header is the name of a service that is served, on AWS: a name that is
+// nobody else's to give.
+func (s *Server) Names(r *http.Request) bool {
+	h := s.host(r)
+	return h.service != "" && !h.local && len(s.byEndpoint[h.service]) > 0
+}
+
 // matchPath looks among several REST services for the one that has the path: API Gateway's two APIs
 // share a name and an endpoint. Of one that has the path but not the method it is the first.
 func (s *Server) matchPath(t *Target, r *http.Request, candidates []*Service) (*Target, bool) {
