@@ -126,7 +126,7 @@ func (d *Document) checkActions(k Kind, i int) error {
 		switch {
 		case k == Trust && !strings.EqualFold(vendor, "sts"):
 			return d.statementError(ForeignAction, i, element, a)
-		case a == "*":
+		case a == "*", a == "*:*":
 		case !ok, !isVendor(vendor), name == "", strings.IndexFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0:
 			return d.statementError(InvalidAction, i, element, a)
 		case strings.Contains(name, ":"):

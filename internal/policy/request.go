@@ -118,7 +118,7 @@ func (p *Principal) value(key string) (string, bool) {
 	return s, s != ""
 }
 
-// tag finds a tag in any case; one in the very case that is asked for goes first.
+// tag finds a tag by the name that a condition key has: in lower case, for keys ignore it.
 func (p *Principal) tag(name string) (string, bool) {
 	if v, ok := p.Tags[name]; ok {
 		return v, true
