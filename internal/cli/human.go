@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // humanHandler writes log records as short lines: time, level where it matters, message, attributes.
@@ -32,8 +35,8 @@ func (h *humanHandler) Handle(_ context.Context, r slog.Record) error {
 	write := func(prefix string, a slog.Attr) {
 		if !a.Equal(slog.Attr{}) {
 			v := fmt.Sprint(a.Value.Resolve())
-			if v == "" || strings.ContainsAny(v, " \t\n\"") {
-				v = fmt.Sprintf("%q", v)
+			if v == "" || strings.ContainsFunc(v, func(r rune) bool { return r == ' ' || r == '"' || !unicode.IsPrint(r) }) || !utf8.ValidString(v) {
+				v = strconv.Quote(v) // it may be anybody's: a terminal must not obey it
 			}
 			b.WriteString(" " + h.term.dim(prefix+a.Key+"=") + v)
 		}

@@ -47,15 +47,15 @@ whether or not it was also delivered through an SMTP server.`,
 			}
 			for i := len(msgs) - 1; i >= 0; i-- {
 				m := msgs[i]
-				p.out.printf("%s  %s to %s", p.out.dim(m.Time.Local().Format("2006-01-02 15:04:05")), m.Channel, p.out.bold(m.To))
+				p.out.printf("%s  %s to %s", p.out.dim(m.Time.Local().Format("2006-01-02 15:04:05")), m.Channel, p.out.bold(visible(m.To)))
 				if m.State != "" {
 					p.out.printf("  %s", p.out.dim(m.State))
 				}
 				p.out.printf("\n")
 				if m.Subject != "" {
-					p.out.printf("    %s\n", p.out.bold(m.Subject))
+					p.out.printf("    %s\n", p.out.bold(visible(m.Subject)))
 				}
-				p.out.printf("%s\n\n", indent("    ", m.Body))
+				p.out.printf("%s\n\n", indent("    ", visible(m.Body)))
 			}
 			return nil
 		},

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 
 	xterm "golang.org/x/term"
 
@@ -46,6 +49,24 @@ func (t *term) red(s string) string    { return t.style("31", s) }
 func (t *term) green(s string) string  { return t.style("32", s) }
 func (t *term) yellow(s string) string { return t.style("33", s) }
 func (t *term) cyan(s string) string   { return t.style("36", s) }
+
+// visible shows the control characters in a text that somebody else wrote, so that a terminal does not
+// obey them. Lines and tabs stay.
+func visible(s string) string {
+	odd := func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsGraphic(r) || r == utf8.RuneError }
+	if !strings.ContainsFunc(s, odd) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if odd(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
 
 // indent puts prefix before every line of s.
 func indent(prefix, s string) string {

@@ -79,10 +79,10 @@ func (p *program) printTrace(t *trace.Trace) {
 	if t.Status >= 400 {
 		status = o.red(fmt.Sprint(t.Status))
 	}
-	o.printf("%s %s  →  %s  %s\n", o.bold(t.Method), o.bold(t.Path), status,
+	o.printf("%s %s  →  %s  %s\n", o.bold(visible(t.Method)), o.bold(visible(t.Path)), status,
 		o.dim(fmt.Sprintf("%s, %s", t.Time.Local().Format("15:04:05.000"), (time.Duration(t.Micros)*time.Microsecond).String())))
 	if t.API != "" {
-		o.printf("%s\n", o.dim(fmt.Sprintf("API %s, stage %s, host %s, from %s", t.API, t.Stage, t.Host, t.SourceIP)))
+		o.printf("%s\n", o.dim(fmt.Sprintf("API %s, stage %s, host %s, from %s", visible(t.API), t.Stage, visible(t.Host), t.SourceIP)))
 	}
 	width := 0
 	for _, s := range t.Steps {
@@ -93,15 +93,15 @@ func (p *program) printTrace(t *trace.Trace) {
 		if !s.OK {
 			mark = o.red("✗")
 		}
-		o.printf("  %s %-*s  %s\n", mark, width, s.Name, s.Detail)
+		o.printf("  %s %-*s  %s\n", mark, width, s.Name, visible(s.Detail))
 		if s.OK {
 			continue
 		}
 		if s.Got != "" {
-			o.printf("    %*s  %s %s\n", width, "", o.dim("got: "), s.Got)
+			o.printf("    %*s  %s %s\n", width, "", o.dim("got: "), visible(s.Got))
 		}
 		if s.Want != "" {
-			o.printf("    %*s  %s %s\n", width, "", o.dim("want:"), s.Want)
+			o.printf("    %*s  %s %s\n", width, "", o.dim("want:"), visible(s.Want))
 		}
 	}
 }
