@@ -1,6 +1,6 @@
 package policy
 
-// Set is all the policies that have a say in a request.
+// Set is all the policies that have a say in a request. Its lists hold no nil.
 type Set struct {
 	Identity []*Compiled   // of the user and its groups, or of the role
 	Boundary *Compiled     // the user's or role's permissions boundary
