@@ -57,8 +57,8 @@ func load(b *testing.B, p *process, callers int, f func() error) {
 	report(b, times)
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
 	b.ReportMetric(each(float64(after.CPU-before.CPU)/1e3), "cpu-µs")
-	b.ReportMetric(each(float64(after.Allocs-before.Allocs)), "allocs/op")
-	b.ReportMetric(each(float64(after.Bytes-before.Bytes)), "B/op")
+	b.ReportMetric(each(float64(after.Allocs-before.Allocs)), "allocs/req")
+	b.ReportMetric(each(float64(after.Bytes-before.Bytes)), "B/req")
 }
 
 func median(times []time.Duration) time.Duration {
