@@ -103,6 +103,15 @@ func TestSRP(t *testing.T) {
 				t.Errorf("%s of a stranger: %s, then %s", name, first.ChallengeParameters[name], again.ChallengeParameters[name])
 			}
 		}
+		size := func(name string) (n int) { // the longest of some: a B may have leading zeros
+			for range 4 {
+				n = max(n, len(must(f.srpBegin(client, name, c))(t).ChallengeParameters["SECRET_BLOCK"]))
+			}
+			return n
+		}
+		if known, nobody := size("ann@example.com"), size("xyz@example.com"); known != nobody {
+			t.Errorf("SECRET_BLOCK has %d bytes, that of a stranger with a name as long %d", known, nobody)
+		}
 		_, err = f.srpFinish(client, f.srpAnswer(c, first, goodPassword))
 		wantErr(t, err, incorrect)
 		_, err = f.srpBegin(other, "nobody@example.com", c)

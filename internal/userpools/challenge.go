@@ -21,7 +21,7 @@ type challengeState struct {
 	Client  string `json:"c"`
 	User    userID `json:"u"`           // zero: nobody
 	Name    string `json:"n"`           // USER_ID_FOR_SRP
-	Login   string `json:"l,omitempty"` // the name that nobody gave
+	Login   string `json:"l,omitempty"` // the name that was given
 	Expires int64  `json:"e"`           // epoch milliseconds
 	A       []byte `json:"a,omitempty"`
 	B       []byte `json:"b,omitempty"`
@@ -97,8 +97,9 @@ func (s *Service) srpAuth(ctx context.Context, r *authRequest) (*authAnswer, err
 		return nil, err
 	}
 	c := s.newChallenge(r, u)
+	// The name goes along for everybody, so that the size of the block tells nothing.
+	c.Login = name[:min(len(name), maxLogin)]
 	if u == nil {
-		c.Login = name[:min(len(name), maxLogin)]
 		c.Name = r.pool.strangerName(c.Login, who)
 	}
 	c.A, c.B, c.Secret = ch.A, ch.B, ch.Secret

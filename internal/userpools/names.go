@@ -2,6 +2,7 @@ package userpools
 
 import (
 	"encoding/hex"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,6 +32,18 @@ func parseUserID(s string) (id userID, ok bool) {
 func (id userID) String() string {
 	h := hex.EncodeToString(id[:])
 	return h[0:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:32]
+}
+
+// MarshalText writes the id in its usual form: of one length, whatever it is.
+func (id userID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// UnmarshalText reads it.
+func (id *userID) UnmarshalText(text []byte) error {
+	var ok bool
+	if *id, ok = parseUserID(string(text)); !ok {
+		return errors.New("not a UUID")
+	}
+	return nil
 }
 
 // nameKind says what a name to sign in with is.

@@ -176,6 +176,9 @@ func (s *Service) confirmForgotPassword(ctx context.Context, in *cognitoidp.Conf
 	if err := s.checkSignUpHash(c, in.SecretHash, in.Username); err != nil {
 		return err
 	}
+	if err := checkPassword(p.passwordPolicy(), in.Password); err != nil { // for everybody: else it would tell who exists
+		return err
+	}
 	u, err := s.find(ctx, p, in.Username)
 	switch {
 	case err != nil:
@@ -187,8 +190,14 @@ func (s *Service) confirmForgotPassword(ctx context.Context, in *cognitoidp.Conf
 	case !u.enabled:
 		return errDisabled()
 	}
-	if err := checkPassword(p.passwordPolicy(), in.Password); err != nil {
-		return err
+	if c.hidesUsers() { // who never asked for a code is like nobody
+		err := s.db.View(ctx, func(tx *store.Tx) error { _, err := codeOf(tx, u, passwordCode); return err })
+		if errors.Is(err, store.ErrNotFound) {
+			return errCodeMismatch()
+		}
+		if err != nil {
+			return err
+		}
 	}
 	s.setPassword(p, u, in.Password)
 	return s.withCode(ctx, u, passwordCode, in.ConfirmationCode, func(tx *store.Tx, now *user, row *codeRow) error {

@@ -241,6 +241,16 @@ func TestForgottenPassword(t *testing.T) {
 		if d := must(forgot(shy, "bob@example.com"))(t); *d.Destination != "b***@e***" {
 			t.Errorf("%+v", d)
 		}
+		f.signUpUser(client, "carl@example.com") // never asks for a code
+		for _, password := range []string{goodPassword, "short"} {
+			var answers [2]error
+			for i, name := range []string{"carl@example.com", "bob@example.com"} {
+				_, answers[i] = f.ConfirmForgotPassword(f.ctx, &cognitoidp.ConfirmForgotPasswordRequest{ClientId: shy, Username: name, ConfirmationCode: "123456", Password: password})
+			}
+			if answers[0] == nil || answers[1] == nil || answers[0].Error() != answers[1].Error() {
+				t.Errorf("somebody is told %v, nobody %v", answers[0], answers[1])
+			}
+		}
 
 		must(f.AdminResetUserPassword(f.ctx, &cognitoidp.AdminResetUserPasswordRequest{UserPoolId: pool, Username: "ann@example.com"}))(t)
 		if got := f.adminGet(pool, "ann@example.com"); *got.UserStatus != "RESET_REQUIRED" {
