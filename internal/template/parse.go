@@ -43,6 +43,39 @@ func ParseWith(text []byte, o Options) (*Template, error) {
 // ParseNode reads a JSON or YAML text into nodes, without looking at what it says. Short tags become
 // functions.
 func ParseNode(text []byte, o Options) (*Node, error) {
+	n, err := parseText(text, o)
+	if err == nil {
+		err = noNUL(n)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// noNUL refuses an escaped NUL character, which no text of AWS's has and no database keeps.
+func noNUL(n *Node) error {
+	if strings.IndexByte(n.Text, 0) >= 0 {
+		return errorAt(n, "Template format error: unsupported structure.").with("a text has a NUL character")
+	}
+	for _, item := range n.Items {
+		if err := noNUL(item); err != nil {
+			return err
+		}
+	}
+	for i := range n.Entries {
+		e := &n.Entries[i]
+		if strings.IndexByte(e.Key, 0) >= 0 {
+			return errorAt(&Node{Line: e.Line, Column: e.Column}, "Template format error: unsupported structure.").with("a key has a NUL character")
+		}
+		if err := noNUL(e.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parseText(text []byte, o Options) (*Node, error) {
 	if len(text) > MaxSize {
 		return nil, errorAt(nil, "Template may not exceed %d bytes in size.", MaxSize)
 	}
