@@ -67,7 +67,7 @@ func (p *provider) sign(t testing.TB, id string, alg jose.SignatureAlgorithm, cl
 	p.mu.Lock()
 	key := p.keys[id]
 	p.mu.Unlock()
-	all := map[string]any{"iss": p.issuer(), "aud": []string{"the-api"}, "sub": "jane", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(), "scope": "read write"}
+	all := map[string]any{"iss": p.issuer(), "aud": []string{"the-api"}, "sub": "jane", "iat": time.Now().Add(-time.Minute).Unix(), "exp": time.Now().Add(time.Hour).Unix(), "scope": "read write"}
 	for k, v := range claims {
 		if all[k] = v; v == nil {
 			delete(all, k)
