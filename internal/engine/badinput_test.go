@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,7 @@ import (
 // takes long; and what is refused has changed nothing.
 func TestBadInput(t *testing.T) {
 	var log errorLog
+	goroutines := runtime.NumGoroutine()
 	e, err := Start(t.Context(), Config{Addr: "127.0.0.1:0", Ephemeral: true, AuthOpen: true, Logger: slog.New(&log)})
 	if err != nil {
 		t.Fatal(err)
@@ -42,10 +44,18 @@ func TestBadInput(t *testing.T) {
 		if err := e.Close(ctx); err != nil {
 			t.Errorf("the server does not end in order: %v", err)
 		}
+		for range 100 { // the last of them may be ending
+			if runtime.NumGoroutine() <= goroutines {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		stacks := make([]byte, 1<<20)
+		t.Errorf("%d goroutines before, %d after\n%s", goroutines, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
 	})
 	total, began := 0, time.Now()
 	for _, s := range e.services {
-		c := &caller{e: e, s: s, rnd: rand.New(rand.NewPCG(1, uint64(time.Now().Unix()/86400)))} // another choice every day
+		c := &caller{e: e, s: s, rnd: rand.New(rand.NewPCG(1, 2))}
 		t.Run(s.Model.ID, func(t *testing.T) {
 			c.known = fixture(t, e)
 			_, pkg := source(t, reflect.TypeOf(s.Handler))
