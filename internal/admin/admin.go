@@ -190,7 +190,12 @@ func (h *Handler) messages(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	list, err := h.List(r.Context(), message.Filter{To: r.FormValue("to"), Scope: r.FormValue("pool")}, n)
+	to, pool := r.FormValue("to"), r.FormValue("pool")
+	if strings.IndexByte(to+pool, 0) >= 0 {
+		fail(w, http.StatusBadRequest, "No address and no pool has a NUL character.")
+		return
+	}
+	list, err := h.List(r.Context(), message.Filter{To: to, Scope: pool}, n)
 	if err != nil {
 		h.Logger.Error("messages could not be read", "err", err)
 		fail(w, http.StatusInternalServerError, "The messages could not be read.")

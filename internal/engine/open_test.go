@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -90,5 +91,30 @@ func TestAddresses(t *testing.T) {
 		if w.Code != 404 {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
+	}
+}
+
+// TestAdminInput: what is asked wrongly is the asker's fault.
+func TestAdminInput(t *testing.T) {
+	var log errorLog
+	e, err := Start(t.Context(), Config{Addr: "127.0.0.1:0", Ephemeral: true, AuthOpen: true, Logger: slog.New(&log)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close(context.Background()) })
+	for target, want := range map[string]int{
+		"messages?to=%00": 400, "messages?pool=%00": 400, "messages?to=%ff": 200, "messages?limit=0": 400, "messages?limit=x": 400, "messages?limit=1000000": 400,
+		"requests?limit=-1": 400, "requests/%00": 404, "requests/a%2fb": 404, "logs": 400, "logs?group=x": 400, "logs?group=/%00": 200, "logs?group=/x&since=x": 400, "nothing": 404,
+	} {
+		r := httptest.NewRequest("GET", "/_gatehouse/"+target, nil)
+		r.Host = "127.0.0.1"
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d: %s", target, w.Code, want, w.Body)
+		}
+	}
+	for _, line := range log.take() {
+		t.Errorf("the log says: %s", line)
 	}
 }
