@@ -257,7 +257,7 @@ func (e *Engine) serve(l net.Listener) {
 	}
 	go func() {
 		defer close(e.served)
-		if err := e.http.Serve(newDualListener(l, e.ca.TLSConfig())); !errors.Is(err, http.ErrServerClosed) {
+		if err := e.http.Serve(newDualListener(l, e.ca.TLSConfig(e.goesBy))); !errors.Is(err, http.ErrServerClosed) {
 			e.cfg.Logger.Error("the server stopped listening", "err", err)
 		}
 	}()

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 
@@ -91,4 +92,22 @@ var unreachable = regexp.MustCompile(`https://([a-z0-9]{10})\.execute-api\.[a-z0
 // reachable rewrites addresses of APIs in the output of a stack to ones that can be opened.
 func (e *Engine) reachable(output string) string {
 	return unreachable.ReplaceAllString(output, e.PublicURL()+"/_aws/execute-api/$1")
+}
+
+// awsNames are the ends of the names of AWS that clients bring here, by a proxy or by their own hosts.
+var awsNames = []string{".amazonaws.com", ".amazoncognito.com", ".on.aws"}
+
+// goesBy tells whether the server answers to a host name over TLS: a name of this machine, one of AWS's,
+// or the name in its public URL or its address.
+func (e *Engine) goesBy(name string) bool {
+	if loopback(name) || name == "localhost.localstack.cloud" || strings.HasSuffix(name, ".localhost.localstack.cloud") {
+		return true
+	}
+	for _, end := range awsNames {
+		if strings.HasSuffix(name, end) && !strings.Contains(name, "*") {
+			return true
+		}
+	}
+	public, err := url.Parse(e.PublicURL())
+	return err == nil && name == strings.ToLower(public.Hostname()) || name == strings.ToLower(hostOf(e.cfg.Addr))
 }

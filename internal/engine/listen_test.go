@@ -28,7 +28,7 @@ func TestOnePortSpeaksBoth(t *testing.T) {
 	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%v %s", r.TLS != nil, r.Proto)
 	})}
-	go srv.Serve(newDualListener(l, ca.TLSConfig()))
+	go srv.Serve(newDualListener(l, ca.TLSConfig(func(string) bool { return true })))
 	defer srv.Close()
 
 	silent, err := net.Dial("tcp", l.Addr().String()) // a client that says nothing holds up nobody
@@ -83,7 +83,7 @@ func TestListenerOutlivesFailures(t *testing.T) {
 	weak := &weakListener{Listener: l}
 	weak.failures.Store(3)
 	srv := &http.Server{Handler: http.NotFoundHandler()}
-	go srv.Serve(newDualListener(weak, ca.TLSConfig()))
+	go srv.Serve(newDualListener(weak, ca.TLSConfig(func(string) bool { return true })))
 	defer srv.Close()
 	resp, err := (&http.Client{Timeout: 5 * time.Second}).Get("http://" + l.Addr().String())
 	if err != nil {

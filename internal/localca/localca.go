@@ -155,8 +155,9 @@ func serial() *big.Int {
 // PEM returns the authority's certificate.
 func (ca *CA) PEM() []byte { return ca.pem }
 
-// TLSConfig returns a server's configuration that answers any server name with a leaf for it.
-func (ca *CA) TLSConfig() *tls.Config {
+// TLSConfig returns a server's configuration that answers a server name with a leaf for it, if the name
+// is one that the server goes by: whoever trusts the authority shall not find it vouching for others.
+func (ca *CA) TLSConfig(ours func(name string) bool) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		NextProtos: []string{"h2", "http/1.1"},
@@ -167,6 +168,8 @@ func (ca *CA) TLSConfig() *tls.Config {
 				if host, _, err := net.SplitHostPort(h.Conn.LocalAddr().String()); err == nil {
 					name = host
 				}
+			} else if !ours(strings.ToLower(strings.TrimSuffix(name, "."))) {
+				return nil, fmt.Errorf("this server does not go by the name %q", name)
 			}
 			return ca.Leaf(name)
 		},
