@@ -2,6 +2,7 @@ package functions
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"strings"
 
@@ -89,6 +90,8 @@ func (s *Service) create(ctx context.Context, d *draft) (f *function, v *version
 		// First the name, so that a conflict says what it is.
 		if _, err := functions.Get(tx, d.name.id()); err == nil {
 			return exists(d.name)
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return err
 		}
 		if err := tx.LinkBlob(d.code.sum, blobOwner(d.name.id(), latest)); err != nil {
 			return err
