@@ -28,6 +28,8 @@ var Of = map[string]int{
 
 	// 4, engines: no AWS operation names.
 	"internal/policy":   4,
+	"internal/session":  4, // temporary credentials, which several services make
+	"internal/saml":     4,
 	"internal/keys":     4,
 	"internal/token":    4,
 	"internal/client":   4, // the CLI's side of the wire
@@ -71,4 +73,5 @@ var SameFloor = map[string][]string{
 	"internal/api":      {"internal/shape"},
 	"internal/keys":     {"internal/token"},
 	"internal/resource": {"internal/template"},
+	"internal/session":  {"internal/policy"},
 }
