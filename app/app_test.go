@@ -86,6 +86,13 @@ func everything(s *app.Stack) {
 		OAuth:          &app.OAuth{ClientCredentials: true, Scopes: []string{"api/read"}},
 	})
 
+	people := app.NewIdentityPool(s, "People", app.IdentityPoolProps{
+		Name: "people", Clients: []*app.UserPoolClient{web}, CheckTokens: true, Guests: true,
+	})
+	people.Allow("arn:aws:s3:::files/${cognito-identity.amazonaws.com:sub}/*", "s3:GetObject", "s3:PutObject")
+	people.AddUserStatement(app.Statement{Effect: app.Deny, Actions: []string{"s3:*"}, Resources: []app.Value{people.ID() + "/${aws:username}"}})
+	people.AllowGuests("*", "logs:PutLogEvents")
+
 	queue := s.Resource("Queue", "AWS::SQS::Queue", app.Properties{
 		"VisibilityTimeout": 30,
 		"QueueName":         app.If("Large", app.Value(s.Name()+"-large"), app.NoValue()),

@@ -10,9 +10,6 @@ import (
 const (
 	typeFunction   = "AWS::Lambda::Function"
 	typePermission = "AWS::Lambda::Permission"
-	typeRole       = "AWS::IAM::Role"
-	typePolicy     = "AWS::IAM::Policy"
-	policySuffix   = "Policy"
 )
 
 // A Runtime is what a function's code runs on. It follows from the source; set it for another version.
@@ -42,8 +39,7 @@ const (
 type Function struct {
 	stack    *Stack
 	resource *Resource
-	role     *Resource // nil when FunctionProps.Role was given
-	policy   *Resource // made by the first statement
+	role     *role // nil when FunctionProps.Role was given
 }
 
 // FunctionProps describe a function. Only Code is needed.
@@ -77,21 +73,18 @@ type FunctionProps struct {
 func NewFunction(s *Stack, id string, props FunctionProps) *Function {
 	f := &Function{stack: s}
 	src := s.source(id, props)
-	role := props.Role
-	if role == "" {
-		f.role = s.add(id+"Role", typeRole, Properties{
-			"AssumeRolePolicyDocument": policyDocument(Properties{
-				"Effect":    "Allow",
-				"Action":    "sts:AssumeRole",
-				"Principal": Properties{"Service": "lambda.amazonaws.com"},
-			}),
-			"ManagedPolicyArns": []Value{Sub("arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")},
+	executor := props.Role
+	if executor == "" {
+		f.role = s.addRole(id, Properties{
+			"Effect":    "Allow",
+			"Action":    "sts:AssumeRole",
+			"Principal": Properties{"Service": "lambda.amazonaws.com"},
 		})
-		f.role.tagging = tagList
-		role = f.role.GetAtt("Arn")
+		f.role.resource.props["ManagedPolicyArns"] = []Value{Sub("arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole")}
+		executor = f.role.ARN()
 	}
 	f.resource = s.add(id, typeFunction, Properties{
-		"Code": src.code, "Handler": src.handler, "Runtime": src.runtime, "Role": role,
+		"Code": src.code, "Handler": src.handler, "Runtime": src.runtime, "Role": executor,
 	})
 	f.resource.tagging = tagList
 	f.settings(props)
@@ -170,23 +163,6 @@ func (f *Function) SetEnv(name string, value Value) {
 	env["Variables"].(map[string]Value)[name] = value
 }
 
-// A Statement is a statement of an IAM policy; see "IAM JSON policy elements" in the IAM User Guide.
-type Statement struct {
-	Sid       string
-	Effect    Effect // Allow if empty
-	Actions   []string
-	Resources []Value
-	Condition map[string]map[string]any // operator → key → value or values
-}
-
-// Effect is what a statement does.
-type Effect string
-
-const (
-	Allow Effect = "Allow"
-	Deny  Effect = "Deny"
-)
-
 // Allow lets the function do these actions on a resource:
 //
 //	fn.Allow(pool.ARN(), "cognito-idp:ListUsers", "cognito-idp:AdminGetUser")
@@ -196,55 +172,11 @@ func (f *Function) Allow(resource Value, actions ...string) {
 
 // AddStatement adds a statement to the policy of the function's role.
 func (f *Function) AddStatement(st Statement) {
-	id := f.resource.id
 	if f.role == nil {
-		f.stack.errorf(id, "the function has a role made elsewhere; say there what it may do")
+		f.stack.errorf(f.resource.id, "the function has a role made elsewhere; say there what it may do")
 		return
 	}
-	if len(st.Actions) == 0 || len(st.Resources) == 0 {
-		f.stack.errorf(id, "a statement needs actions and resources")
-	}
-	for _, a := range st.Actions {
-		if a != "*" && !actionName.MatchString(a) {
-			f.stack.errorf(id, "%q is not an action; they look like sqs:SendMessage", a)
-		}
-	}
-	doc := Properties{"Effect": Allow, "Action": one(st.Actions), "Resource": one(st.Resources)}
-	if st.Effect != "" {
-		doc["Effect"] = st.Effect
-	}
-	if st.Sid != "" {
-		doc["Sid"] = st.Sid
-	}
-	if len(st.Condition) > 0 {
-		doc["Condition"] = st.Condition
-	}
-	if f.policy == nil {
-		f.policy = f.stack.add(id+policySuffix, typePolicy, Properties{
-			"PolicyName":     id + policySuffix,
-			"PolicyDocument": policyDocument(),
-			"Roles":          []Value{f.role.Ref()},
-		})
-	}
-	document := f.policy.props["PolicyDocument"].(Properties)
-	document["Statement"] = append(document["Statement"].([]any), doc)
-}
-
-var actionName = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9*?]+$`)
-
-// one is the element of a list of one, else the list, as people write policies.
-func one[T any](list []T) any {
-	if len(list) == 1 {
-		return list[0]
-	}
-	return list
-}
-
-func policyDocument(statements ...any) Properties {
-	if statements == nil {
-		statements = []any{}
-	}
-	return Properties{"Version": "2012-10-17", "Statement": statements}
+	f.role.add(st)
 }
 
 // Name is the name of the deployed function.
