@@ -15,6 +15,7 @@ type Call struct {
 	Partition string // "aws"
 	Principal string // ARN of the caller; empty where the operation needs none
 	AccessKey string
+	Caller    any // from [Identity.Caller]; nil where the operation needs none
 	SourceIP  string
 	UserAgent string
 	Host      string // as the client wrote it, with its port

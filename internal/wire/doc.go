@@ -12,12 +12,12 @@
 //	operation      known at all
 //	decode         the codec: awsjson, restjson, query, restxml
 //	validate       shape.Validate, in AWS's words
+//	authorize      the Authorizer: may this caller do this, with this input; public operations are not asked about
 //	handler        Operation.Call, with a Call in the context
 //	encode         the codec again
 //
 // That is the order in which AWS refuses, too: a stranger learns nothing about operations, and a
-// request with a bad signature nothing about its members. [Server.serve] is this list in code, and the
-// place between authentication and handler is where a decision about the caller's permissions belongs.
+// request with a bad signature nothing about its members. exchange.serve is this list in code.
 //
 // # Errors
 //

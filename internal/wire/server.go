@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -22,29 +21,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/wire/restxml"
 )
 
-// Authenticator finds out who sent a request.
-type Authenticator interface {
-	// Authenticate checks the signature of r for the service signingName and returns who made it. It is
-	// only asked about requests that carry credentials of some kind. bodySHA256 returns what stands for
-	// the body in the canonical request: the hash of the bytes that came, in hex, or for S3 what
-	// x-amz-content-sha256 says, which is held against the body while that is read. An *AuthError, a
-	// *sigv4.Error or a *shape.Error is answered to the caller, in the protocol's words; anything else
-	// is an internal failure.
-	Authenticate(ctx context.Context, r *http.Request, bodySHA256 func() (string, error), signingName string) (Identity, error)
-}
-
-// Identity is an authenticated caller.
-type Identity struct {
-	Principal string // ARN
-	AccessKey string
-	Account   string // 12 digits; "" stands for the server's
-	Region    string // from the credential scope
-
-	// Sign returns the signature, in hex, of a string to sign, under the key that is derived from the
-	// caller's secret and the request's scope. Bodies in signed chunks are refused without it.
-	Sign func(stringToSign string) string
-}
-
 // Service is one service that the server answers for.
 type Service struct {
 	Model   *shape.Model
@@ -63,6 +39,7 @@ type Service struct {
 type Options struct {
 	Services      []Service
 	Auth          Authenticator // nil: whoever needs credentials is refused
+	Policies      Authorizer    // asked about signed operations only, never about public ones; nil: whoever is authenticated may
 	Account       string        // 12 digits
 	DefaultRegion string        // for requests that name none; "" is "us-east-1"
 	Logger        *slog.Logger  // nil: discard
@@ -316,7 +293,7 @@ func (x *exchange) serve() (out any, err error) {
 		if who, err = x.s.o.Auth.Authenticate(x.r.Context(), x.r, x.bodySHA256, m.SigningName); err != nil {
 			return nil, err
 		}
-		x.call.Principal, x.call.AccessKey = who.Principal, who.AccessKey
+		x.call.Principal, x.call.AccessKey, x.call.Caller = who.Principal, who.AccessKey, who.Caller
 		if who.Account != "" {
 			x.call.Account = who.Account
 		}
@@ -341,9 +318,13 @@ func (x *exchange) serve() (out any, err error) {
 	if err := shape.Validate(m, op.Input, in); err != nil {
 		return nil, err
 	}
-	// Whether x.call.Principal may do this is decided here, with the operation, its input and the call
-	// at hand, and nowhere else.
-	return op.Call(WithCall(x.r.Context(), &x.call), svc.Handler, in)
+	ctx := WithCall(x.r.Context(), &x.call)
+	if needsCaller && x.s.o.Policies != nil {
+		if err := x.s.o.Policies.Authorize(ctx, m, op, in, &x.call); err != nil {
+			return nil, err
+		}
+	}
+	return op.Call(ctx, svc.Handler, in)
 }
 
 // encode writes a success.

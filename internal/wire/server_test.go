@@ -358,6 +358,78 @@ func TestAuthErrors(t *testing.T) {
 	}
 }
 
+// policies is an Authorizer that notes what it is asked.
+type policies struct {
+	asked []string
+	err   error
+}
+
+func (p *policies) Authorize(ctx context.Context, m *shape.Model, op *shape.Operation, in any, c *wire.Call) error {
+	if wire.CallFrom(ctx) != c || c.Caller != "the caller" {
+		return errors.New("not the call")
+	}
+	p.asked = append(p.asked, m.SigningName+":"+op.Name)
+	if in, ok := in.(*lambda.GetFunctionRequest); ok {
+		p.asked = append(p.asked, in.FunctionName)
+	}
+	return p.err
+}
+
+// known is an Authenticator that says more of callers.
+type known struct{ anyone }
+
+func (a known) Authenticate(ctx context.Context, r *http.Request, body func() (string, error), name string) (wire.Identity, error) {
+	id, err := a.anyone.Authenticate(ctx, r, body, name)
+	id.Caller = "the caller"
+	return id, err
+}
+
+// TestAuthorizer holds when the Authorizer is asked, and how its refusal is worded.
+func TestAuthorizer(t *testing.T) {
+	text := "User: arn:aws:iam::000000000000:user/ann is not authorized to perform: this"
+	p := &policies{}
+	s, _ := testServer(t, func(o *wire.Options) { o.Auth, o.Policies = known{}, p })
+	call := func(r *http.Request) (int, string) {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	public := func() *http.Request { // one that needs no signature, and has one
+		r := httptest.NewRequest("POST", endpoint+"/", strings.NewReader(`{"ClientId":"abc","AuthFlow":"USER_SRP_AUTH"}`))
+		r.Header.Set("X-Amz-Target", "AWSCognitoIdentityProviderService.InitiateAuth")
+		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		sign(r, "cognito-idp")
+		return r
+	}
+	fn := func() *http.Request {
+		r := httptest.NewRequest("GET", endpoint+"/2015-03-31/functions/hello", nil)
+		sign(r, "lambda")
+		return r
+	}
+	if code, body := call(fn()); code != 404 || !strings.Contains(body, "Function not found: hello") {
+		t.Errorf("allowed: %d %s", code, body)
+	}
+	p.err = &wire.AuthError{Problem: wire.Denied, Message: text}
+	if code, body := call(fn()); code != 403 || !strings.Contains(body, text) {
+		t.Errorf("denied: %d %s", code, body)
+	}
+	if code, body := call(public()); code != 200 {
+		t.Errorf("public: %d %s", code, body)
+	}
+	bad := fn()
+	bad.URL.Path = "/2015-03-31/functions/" + strings.Repeat("x", 200)
+	if code, body := call(bad); code != 400 || !strings.Contains(body, "validation error") {
+		t.Errorf("invalid input: %d %s", code, body)
+	}
+	if want := []string{"lambda:GetFunction", "hello", "lambda:GetFunction", "hello"}; !cmp.Equal(p.asked, want) {
+		t.Errorf("asked %q, want %q", p.asked, want)
+	}
+	p.err = errors.New("sql: the secret is 42")
+	if code, body := call(fn()); code != 500 || strings.Contains(body, "42") {
+		t.Errorf("broken: %d %s", code, body)
+	}
+}
+
 func itoa(n int) string {
 	return string([]byte{byte('0' + n/100), byte('0' + n/10%10), byte('0' + n%10)})
 }
