@@ -21,7 +21,7 @@ type bucketResource struct{ s *Service }
 func (h bucketResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(s3.CreateBucketRequest)
 	props := resource.With(map[string]any{"BucketName": r.PhysicalName(63, true)}, r.Props)
-	if err := resource.Input(&s3.Model, in, props, map[string]string{"BucketName": "Bucket", "Tags": ""}); err != nil {
+	if err := resource.Input(ctx, &s3.Model, in, props, map[string]string{"BucketName": "Bucket", "Tags": ""}); err != nil {
 		return resource.Result{}, err
 	}
 	err := h.s.create(ctx, in, r.Token)

@@ -45,7 +45,7 @@ func (h functionResource) read(ctx context.Context, r *resource.Request) (*desir
 	}
 	props["Code"] = map[string]any{} // which has forms of its own in templates
 	rename := map[string]string{"ReservedConcurrentExecutions": "", "KmsKeyArn": "KMSKeyArn"}
-	if err := resource.Input(&lambda.Model, in, props, rename); err != nil {
+	if err := resource.Input(ctx, &lambda.Model, in, props, rename); err != nil {
 		return nil, err
 	}
 	n, err := h.s.named(wire.CallFrom(ctx), in.FunctionName, nil)
@@ -64,14 +64,14 @@ func (h functionResource) read(ctx context.Context, r *resource.Request) (*desir
 	}
 	if v, ok := r.Props["ReservedConcurrentExecutions"]; ok {
 		put := new(lambda.PutFunctionConcurrencyRequest)
-		if err := resource.Input(&lambda.Model, put, map[string]any{"ReservedConcurrentExecutions": v, "FunctionName": in.FunctionName}, nil); err != nil {
+		if err := resource.Input(ctx, &lambda.Model, put, map[string]any{"ReservedConcurrentExecutions": v, "FunctionName": in.FunctionName}, nil); err != nil {
 			return nil, err
 		}
 		d.reserved = &put.ReservedConcurrentExecutions
 	}
 	d.props, _ = r.Props["Code"].(map[string]any)
 	code := new(lambda.FunctionCode)
-	if err := resource.Input(&lambda.Model, code, d.props, map[string]string{"ZipFile": ""}); err != nil {
+	if err := resource.Input(ctx, &lambda.Model, code, d.props, map[string]string{"ZipFile": ""}); err != nil {
 		return nil, err
 	}
 	if text, ok := d.props["ZipFile"].(string); ok {
@@ -197,7 +197,7 @@ type permissionResource struct{ s *Service }
 func (h permissionResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(lambda.AddPermissionRequest)
 	props := resource.With(r.Props, map[string]any{"StatementId": r.PhysicalName(100, false)})
-	if err := resource.Input(&lambda.Model, in, props, nil); err != nil {
+	if err := resource.Input(ctx, &lambda.Model, in, props, nil); err != nil {
 		return resource.Result{}, err
 	}
 	_, err := h.s.AddPermission(ctx, in)

@@ -80,7 +80,7 @@ func (h apiResource) Create(ctx context.Context, r *resource.Request) (resource.
 		return h.result(ctx, id), err
 	}
 	in := new(v2.CreateApiRequest)
-	err := resource.Input(&v2.Model, in, r.Props, nil)
+	err := resource.Input(ctx, &v2.Model, in, r.Props, nil)
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -97,7 +97,7 @@ func (h apiResource) Create(ctx context.Context, r *resource.Request) (resource.
 func (h apiResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.UpdateApiRequest)
 	props := reset(r, map[string]any{"Description": "", "DisableExecuteApiEndpoint": false, "IpAddressType": v2.IpAddressTypeIpv4, "Version": ""})
-	if err := resource.Input(&v2.Model, in, resource.With(without(props, "ProtocolType", "Tags"), map[string]any{"ApiId": r.PhysicalID}), nil); err != nil {
+	if err := resource.Input(ctx, &v2.Model, in, resource.With(without(props, "ProtocolType", "Tags"), map[string]any{"ApiId": r.PhysicalID}), nil); err != nil {
 		return resource.Result{}, err
 	}
 	if _, err := h.s.UpdateApi(ctx, in); err != nil {
@@ -123,7 +123,7 @@ func (h routeResource) Create(ctx context.Context, r *resource.Request) (resourc
 		return res, err
 	}
 	in := new(v2.CreateRouteRequest)
-	if err := resource.Input(&v2.Model, in, r.Props, nil); err != nil {
+	if err := resource.Input(ctx, &v2.Model, in, r.Props, nil); err != nil {
 		return resource.Result{}, err
 	}
 	out, err := h.s.CreateRoute(step(ctx, r), in)
@@ -141,7 +141,7 @@ func part1(attr, id string) resource.Result {
 func (h routeResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.UpdateRouteRequest)
 	props := reset(r, map[string]any{"AuthorizationType": v2.AuthorizationTypeNone, "AuthorizationScopes": []any{}, "AuthorizerId": "", "OperationName": "", "Target": ""})
-	if err := resource.Input(&v2.Model, in, resource.With(props, map[string]any{"RouteId": r.PhysicalID}), nil); err != nil {
+	if err := resource.Input(ctx, &v2.Model, in, resource.With(props, map[string]any{"RouteId": r.PhysicalID}), nil); err != nil {
 		return resource.Result{}, err
 	}
 	_, err := h.s.UpdateRoute(ctx, in)
@@ -160,7 +160,7 @@ func (h integrationResource) Create(ctx context.Context, r *resource.Request) (r
 		return res, err
 	}
 	in := new(v2.CreateIntegrationRequest)
-	if err := resource.Input(&v2.Model, in, r.Props, nil); err != nil {
+	if err := resource.Input(ctx, &v2.Model, in, r.Props, nil); err != nil {
 		return resource.Result{}, err
 	}
 	out, err := h.s.CreateIntegration(step(ctx, r), in)
@@ -173,7 +173,7 @@ func (h integrationResource) Create(ctx context.Context, r *resource.Request) (r
 func (h integrationResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.UpdateIntegrationRequest)
 	props := reset(r, map[string]any{"CredentialsArn": "", "Description": "", "TimeoutInMillis": "30000"})
-	if err := resource.Input(&v2.Model, in, resource.With(props, map[string]any{"IntegrationId": r.PhysicalID}), nil); err != nil {
+	if err := resource.Input(ctx, &v2.Model, in, resource.With(props, map[string]any{"IntegrationId": r.PhysicalID}), nil); err != nil {
 		return resource.Result{}, err
 	}
 	_, err := h.s.UpdateIntegration(ctx, in)
@@ -194,7 +194,7 @@ func (h authorizerResource) Create(ctx context.Context, r *resource.Request) (re
 	in := new(v2.CreateAuthorizerRequest)
 	// The API wants IdentitySource, CloudFormation does not: the service says what lacks.
 	props := resource.With(map[string]any{"IdentitySource": []any{}}, r.Props)
-	if err := resource.Input(&v2.Model, in, props, nil); err != nil {
+	if err := resource.Input(ctx, &v2.Model, in, props, nil); err != nil {
 		return resource.Result{}, err
 	}
 	out, err := h.s.CreateAuthorizer(step(ctx, r), in)
@@ -206,7 +206,7 @@ func (h authorizerResource) Create(ctx context.Context, r *resource.Request) (re
 
 func (h authorizerResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.UpdateAuthorizerRequest)
-	if err := resource.Input(&v2.Model, in, resource.With(r.Props, map[string]any{"AuthorizerId": r.PhysicalID}), nil); err != nil {
+	if err := resource.Input(ctx, &v2.Model, in, resource.With(r.Props, map[string]any{"AuthorizerId": r.PhysicalID}), nil); err != nil {
 		return resource.Result{}, err
 	}
 	_, err := h.s.UpdateAuthorizer(ctx, in)
@@ -222,7 +222,7 @@ type stageResource struct{ s *Service }
 
 func (h stageResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.CreateStageRequest)
-	err := resource.Input(&v2.Model, in, r.Props, nil)
+	err := resource.Input(ctx, &v2.Model, in, r.Props, nil)
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -251,7 +251,7 @@ func (h stageResource) Update(ctx context.Context, r *resource.Request) (resourc
 		props["StageVariables"] = all
 	}
 	in := new(v2.UpdateStageRequest)
-	if err := resource.Input(&v2.Model, in, without(props, "Tags"), nil); err != nil {
+	if err := resource.Input(ctx, &v2.Model, in, without(props, "Tags"), nil); err != nil {
 		return resource.Result{}, err
 	}
 	// An update adds to the settings that a stage has; a template says what they are.
@@ -286,7 +286,7 @@ func (h deploymentResource) Create(ctx context.Context, r *resource.Request) (re
 		return res, err
 	}
 	in := new(v2.CreateDeploymentRequest)
-	if err := resource.Input(&v2.Model, in, r.Props, nil); err != nil {
+	if err := resource.Input(ctx, &v2.Model, in, r.Props, nil); err != nil {
 		return resource.Result{}, err
 	}
 	out, err := h.s.CreateDeployment(step(ctx, r), in)

@@ -36,7 +36,7 @@ func readHangings(role string, props map[string]any) (h hangings, err error) {
 	for _, p := range list {
 		in := new(iam.PutRolePolicyRequest)
 		m, _ := p.(map[string]any)
-		if err := resource.Input(&iam.Model, in, resource.With(m, map[string]any{"RoleName": role}), nil); err != nil {
+		if err := resource.Fill(&iam.Model, in, resource.With(m, map[string]any{"RoleName": role}), nil); err != nil {
 			return h, err
 		}
 		h.inline[in.PolicyName] = in.PolicyDocument
@@ -53,7 +53,7 @@ func readHangings(role string, props map[string]any) (h hangings, err error) {
 // read makes the call that would create the role of the properties, and says what hangs on it.
 func (h roleResource) read(r *resource.Request, name string) (*iam.CreateRoleRequest, hangings, error) {
 	in := new(iam.CreateRoleRequest)
-	if err := resource.Input(&iam.Model, in, resource.With(map[string]any{"RoleName": name}, r.Props), elsewhere); err != nil {
+	if err := resource.Fill(&iam.Model, in, resource.With(map[string]any{"RoleName": name}, r.Props), elsewhere); err != nil {
 		return nil, hangings{}, err
 	}
 	tags, err := r.AllTags("Tags")
@@ -175,7 +175,7 @@ func (h policyResource) put(ctx context.Context, r *resource.Request) (string, e
 	}
 	in := new(iam.PutRolePolicyRequest)
 	for _, role := range targets {
-		if err := resource.Input(&iam.Model, in, resource.With(r.Props, map[string]any{"RoleName": role}), map[string]string{"Roles": ""}); err != nil {
+		if err := resource.Input(ctx, &iam.Model, in, resource.With(r.Props, map[string]any{"RoleName": role}), map[string]string{"Roles": ""}); err != nil {
 			return "", err
 		}
 		if _, err := h.s.PutRolePolicy(ctx, in); err != nil {

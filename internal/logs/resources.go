@@ -22,7 +22,7 @@ type groupResource struct{ s *Service }
 func (h groupResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(logs.CreateLogGroupRequest)
 	props := resource.With(map[string]any{"LogGroupName": r.PhysicalName(512, false)}, r.Props)
-	if err := resource.Input(&logs.Model, in, props, map[string]string{"RetentionInDays": ""}); err != nil {
+	if err := resource.Input(ctx, &logs.Model, in, props, map[string]string{"RetentionInDays": ""}); err != nil {
 		return resource.Result{}, err
 	}
 	var err error
@@ -56,7 +56,7 @@ func (h groupResource) retain(ctx context.Context, r *resource.Request) (resourc
 	var err error
 	if days, ok := r.Props["RetentionInDays"]; ok {
 		in := new(logs.PutRetentionPolicyRequest)
-		if err = resource.Input(&logs.Model, in, map[string]any{"RetentionInDays": days, "LogGroupName": r.PhysicalID}, nil); err == nil {
+		if err = resource.Input(ctx, &logs.Model, in, map[string]any{"RetentionInDays": days, "LogGroupName": r.PhysicalID}, nil); err == nil {
 			_, err = h.s.PutRetentionPolicy(ctx, in)
 		}
 	} else {

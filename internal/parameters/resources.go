@@ -24,7 +24,7 @@ func (h parameterResource) put(ctx context.Context, r *resource.Request, may fun
 		props["Name"] = r.PhysicalID
 	}
 	in := new(ssm.PutParameterRequest)
-	if err := resource.Input(&ssm.Model, in, props, map[string]string{"Tags": ""}); err != nil {
+	if err := resource.Input(ctx, &ssm.Model, in, props, map[string]string{"Tags": ""}); err != nil {
 		return resource.Result{}, err
 	}
 	if shape.Val(in.Type) == ssm.ParameterTypeSecureString {

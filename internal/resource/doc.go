@@ -10,7 +10,7 @@
 //
 //	func (h logGroup) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 //		in := new(logs.CreateLogGroupRequest)
-//		if err := resource.Input(&logs.Model, in, r.Props, nil); err != nil {
+//		if err := resource.Input(ctx, &logs.Model, in, r.Props, nil); err != nil {
 //			return resource.Result{}, err
 //		}
 //		…

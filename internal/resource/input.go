@@ -2,6 +2,7 @@ package resource
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -21,12 +22,30 @@ import (
 // text where the API wants text.
 //
 // A property that neither the API nor rename knows is an error that names its path.
-func Input(m *shape.Model, v any, props map[string]any, rename map[string]string) error {
-	ref, err := bind(m, v, props, rename)
-	if err != nil {
+//
+// Last it asks, as the wire does, whether the stack's caller may make that call: see [Authorize]. A
+// structure that is no operation's input is not asked about.
+func Input(ctx context.Context, m *shape.Model, v any, props map[string]any, rename map[string]string) error {
+	ref, err := fill(m, v, props, rename)
+	if err != nil || len(operations(m, ref)) == 0 {
 		return err
 	}
-	return shape.Validate(m, ref, v)
+	return Authorize(ctx, m, v)
+}
+
+// Fill is [Input] for a request that will not be made as it stands: nobody is asked about it. What the
+// handler does instead it brings before [Authorize].
+func Fill(m *shape.Model, v any, props map[string]any, rename map[string]string) error {
+	_, err := fill(m, v, props, rename)
+	return err
+}
+
+func fill(m *shape.Model, v any, props map[string]any, rename map[string]string) (shape.Ref, error) {
+	ref, err := bind(m, v, props, rename)
+	if err != nil {
+		return ref, err
+	}
+	return ref, shape.Validate(m, ref, v)
 }
 
 // bind fills in v, and returns its shape.

@@ -109,13 +109,13 @@ func TestInputErrors(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", tt.props, err, tt.want)
 		}
 	}
-	if err := Input(&logs.Model, new(logs.CreateLogGroupRequest), nil, nil); err == nil || !strings.Contains(err.Error(), "'logGroupName' failed to satisfy constraint: Member must not be null") {
+	if err := Input(t.Context(), &logs.Model, new(logs.CreateLogGroupRequest), nil, nil); err == nil || !strings.Contains(err.Error(), "'logGroupName' failed to satisfy constraint: Member must not be null") {
 		t.Errorf("a request that lacks a required member: %v", err)
 	}
-	if err := Input(&lambda.Model, new(iam.CreateRoleRequest), nil, nil); err == nil {
+	if err := Input(t.Context(), &lambda.Model, new(iam.CreateRoleRequest), nil, nil); err == nil {
 		t.Error("a structure of another service was bound")
 	}
-	if err := Input(&lambda.Model, lambda.CreateFunctionRequest{}, nil, nil); err == nil {
+	if err := Input(t.Context(), &lambda.Model, lambda.CreateFunctionRequest{}, nil, nil); err == nil {
 		t.Error("bound to a value")
 	}
 }

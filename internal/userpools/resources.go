@@ -40,7 +40,7 @@ func (h poolResource) Create(ctx context.Context, r *resource.Request) (resource
 	}
 	in := new(cognitoidp.CreateUserPoolRequest)
 	props := resource.With(map[string]any{"UserPoolName": r.PhysicalName(128, false)}, r.Props)
-	err := resource.Input(&cognitoidp.Model, in, props, map[string]string{"UserPoolName": "PoolName"})
+	err := resource.Input(ctx, &cognitoidp.Model, in, props, map[string]string{"UserPoolName": "PoolName"})
 	if err != nil {
 		return resource.Result{}, err
 	}
@@ -84,7 +84,7 @@ func (h poolResource) Update(ctx context.Context, r *resource.Request) (resource
 	for _, name := range []string{"AliasAttributes", "UsernameAttributes", "UsernameConfiguration", "Schema"} {
 		delete(props, name)
 	}
-	if err := resource.Input(&cognitoidp.Model, in, props, map[string]string{"UserPoolName": "PoolName"}); err != nil {
+	if err := resource.Input(ctx, &cognitoidp.Model, in, props, map[string]string{"UserPoolName": "PoolName"}); err != nil {
 		return resource.Result{}, err
 	}
 	if in.UserPoolTags, err = r.AllTags("UserPoolTags"); err != nil {
@@ -92,7 +92,7 @@ func (h poolResource) Update(ctx context.Context, r *resource.Request) (resource
 	}
 	if len(added) > 0 {
 		add := new(cognitoidp.AddCustomAttributesRequest)
-		if err := resource.Input(&cognitoidp.Model, add, map[string]any{"UserPoolId": r.PhysicalID, "CustomAttributes": added}, nil); err != nil {
+		if err := resource.Input(ctx, &cognitoidp.Model, add, map[string]any{"UserPoolId": r.PhysicalID, "CustomAttributes": added}, nil); err != nil {
 			return resource.Result{}, err
 		}
 		if _, err := h.s.AddCustomAttributes(ctx, add); err != nil {
@@ -152,7 +152,7 @@ func (h clientResource) result(c *Client) (resource.Result, error) {
 func (h clientResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(cognitoidp.CreateUserPoolClientRequest)
 	props := resource.With(map[string]any{"ClientName": r.PhysicalName(128, false)}, r.Props)
-	if err := resource.Input(&cognitoidp.Model, in, props, nil); err != nil {
+	if err := resource.Input(ctx, &cognitoidp.Model, in, props, nil); err != nil {
 		return resource.Result{}, err
 	}
 	c, err := madeBefore(ctx, h.s.db, clients, in.UserPoolId, r.Token)
@@ -169,7 +169,7 @@ func (h clientResource) Update(ctx context.Context, r *resource.Request) (resour
 	in := new(cognitoidp.UpdateUserPoolClientRequest)
 	props := resource.With(r.Props, map[string]any{"ClientId": r.PhysicalID})
 	delete(props, "GenerateSecret") // a change of it replaces the client
-	if err := resource.Input(&cognitoidp.Model, in, props, nil); err != nil {
+	if err := resource.Input(ctx, &cognitoidp.Model, in, props, nil); err != nil {
 		return resource.Result{}, err
 	}
 	c, err := h.s.updateClient(ctx, in)
