@@ -40,6 +40,15 @@ func (h bucketResource) Update(ctx context.Context, r *resource.Request) (resour
 	if err != nil {
 		return resource.Result{}, err
 	}
+	if r.Retags("Tags") { // a bucket that is being made has no old properties
+		tag := &s3.PutBucketTaggingRequest{Bucket: r.PhysicalID, Tagging: &s3.Tagging{}}
+		for k, v := range tags {
+			tag.Tagging.TagSet = append(tag.Tagging.TagSet, s3.Tag{Key: k, Value: v})
+		}
+		if err := resource.Authorize(ctx, &s3.Model, tag); err != nil {
+			return resource.Result{}, err
+		}
+	}
 	err = h.s.DB.Update(ctx, func(tx *store.Tx) error {
 		b, err := bucketKind.Get(tx, r.PhysicalID)
 		if err != nil {
@@ -59,6 +68,10 @@ func (h bucketResource) Update(ctx context.Context, r *resource.Request) (resour
 }
 
 func (h bucketResource) Delete(ctx context.Context, r *resource.Request) error {
-	_, err := h.s.DeleteBucket(ctx, &s3.DeleteBucketRequest{Bucket: r.PhysicalID})
+	in := &s3.DeleteBucketRequest{Bucket: r.PhysicalID}
+	if err := resource.Authorize(ctx, &s3.Model, in); err != nil {
+		return err
+	}
+	_, err := h.s.DeleteBucket(ctx, in)
 	return resource.Gone(err, "NoSuchBucket")
 }

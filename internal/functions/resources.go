@@ -45,7 +45,7 @@ func (h functionResource) read(ctx context.Context, r *resource.Request) (*desir
 	}
 	props["Code"] = map[string]any{} // which has forms of its own in templates
 	rename := map[string]string{"ReservedConcurrentExecutions": "", "KmsKeyArn": "KMSKeyArn"}
-	if err := resource.Input(ctx, &lambda.Model, in, props, rename); err != nil {
+	if err := resource.Fill(&lambda.Model, in, props, rename); err != nil {
 		return nil, err
 	}
 	n, err := h.s.named(wire.CallFrom(ctx), in.FunctionName, nil)
@@ -79,8 +79,36 @@ func (h functionResource) read(ctx context.Context, r *resource.Request) (*desir
 			return nil, err
 		}
 	}
+	if in.Code = code; r.PhysicalID == "" {
+		err = resource.Authorize(ctx, &lambda.Model, in)
+	} else {
+		err = mayUpdate(ctx, r, d.name, in)
+	}
+	if err != nil {
+		return nil, err
+	}
 	d.source, err = sourceOf(code.ZipFile, code.S3Bucket, code.S3Key, code.S3ObjectVersion, code.ImageUri, code.S3ObjectStorageMode, code.SourceKMSKeyArn)
 	return d, err
+}
+
+// mayUpdate asks about what an update of a function is in calls of the API.
+func mayUpdate(ctx context.Context, r *resource.Request, n name, in *lambda.CreateFunctionRequest) error {
+	calls := []any{&lambda.UpdateFunctionConfigurationRequest{FunctionName: in.FunctionName, Role: &in.Role, Layers: in.Layers, VpcConfig: in.VpcConfig}}
+	if c := in.Code; !resource.Equal(r.OldProps["Code"], r.Props["Code"]) || c.ZipFile != nil {
+		calls = append(calls, &lambda.UpdateFunctionCodeRequest{FunctionName: in.FunctionName, ZipFile: c.ZipFile, S3Bucket: c.S3Bucket, S3Key: c.S3Key, S3ObjectVersion: c.S3ObjectVersion, ImageUri: c.ImageUri})
+	}
+	if r.OldProps["ReservedConcurrentExecutions"] != nil && r.Props["ReservedConcurrentExecutions"] == nil {
+		calls = append(calls, &lambda.DeleteFunctionConcurrencyRequest{FunctionName: in.FunctionName})
+	}
+	if r.Retags("Tags") {
+		calls = append(calls, &lambda.TagResourceRequest{Resource: n.arn(), Tags: in.Tags})
+	}
+	for _, call := range calls {
+		if err := resource.Authorize(ctx, &lambda.Model, call); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // maxInline is the size of source code in a template, in bytes.
@@ -186,7 +214,11 @@ func (h functionResource) apply(ctx context.Context, d *desired, code bool) (res
 }
 
 func (h functionResource) Delete(ctx context.Context, r *resource.Request) error {
-	_, err := h.s.DeleteFunction(ctx, &lambda.DeleteFunctionRequest{FunctionName: r.PhysicalID})
+	in := &lambda.DeleteFunctionRequest{FunctionName: r.PhysicalID}
+	if err := resource.Authorize(ctx, &lambda.Model, in); err != nil {
+		return err
+	}
+	_, err := h.s.DeleteFunction(ctx, in)
 	return resource.Gone(err, "ResourceNotFoundException")
 }
 
@@ -217,6 +249,10 @@ func (h permissionResource) Update(_ context.Context, r *resource.Request) (reso
 
 func (h permissionResource) Delete(ctx context.Context, r *resource.Request) error {
 	ref, _ := r.Props["FunctionName"].(string)
-	_, err := h.s.RemovePermission(ctx, &lambda.RemovePermissionRequest{FunctionName: ref, StatementId: r.PhysicalID})
+	in := &lambda.RemovePermissionRequest{FunctionName: ref, StatementId: r.PhysicalID}
+	if err := resource.Authorize(ctx, &lambda.Model, in); err != nil {
+		return err
+	}
+	_, err := h.s.RemovePermission(ctx, in)
 	return resource.Gone(err, "ResourceNotFoundException")
 }

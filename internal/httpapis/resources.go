@@ -60,7 +60,13 @@ func (s *Service) retag(ctx context.Context, path string, r *resource.Request) e
 	if err != nil {
 		return err
 	}
-	_, err = s.tagged(ctx, "arn:aws:apigateway:"+wire.CallFrom(ctx).Region+"::/apis/"+path, func(t map[string]string) {
+	arn := "arn:aws:apigateway:" + wire.CallFrom(ctx).Region + "::/apis/" + path
+	if r.Retags("Tags") {
+		if err := resource.Authorize(ctx, &v2.Model, &v2.TagResourceRequest{ResourceArn: arn, Tags: want}); err != nil {
+			return err
+		}
+	}
+	_, err = s.tagged(ctx, arn, func(t map[string]string) {
 		clear(t)
 		maps.Copy(t, want)
 	})
@@ -103,8 +109,12 @@ func (h apiResource) Update(ctx context.Context, r *resource.Request) (resource.
 	if _, err := h.s.UpdateApi(ctx, in); err != nil {
 		return resource.Result{}, err
 	}
-	if _, ok := r.Props["CorsConfiguration"]; !ok {
-		if _, err := h.s.DeleteCorsConfiguration(ctx, &v2.DeleteCorsConfigurationRequest{ApiId: r.PhysicalID}); err != nil {
+	if r.OldProps["CorsConfiguration"] != nil && r.Props["CorsConfiguration"] == nil {
+		in := &v2.DeleteCorsConfigurationRequest{ApiId: r.PhysicalID}
+		if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
+			return resource.Result{}, err
+		}
+		if _, err := h.s.DeleteCorsConfiguration(ctx, in); err != nil {
 			return resource.Result{}, err
 		}
 	}
@@ -112,7 +122,11 @@ func (h apiResource) Update(ctx context.Context, r *resource.Request) (resource.
 }
 
 func (h apiResource) Delete(ctx context.Context, r *resource.Request) error {
-	_, err := h.s.DeleteApi(ctx, &v2.DeleteApiRequest{ApiId: r.PhysicalID})
+	in := &v2.DeleteApiRequest{ApiId: r.PhysicalID}
+	if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
+		return err
+	}
+	_, err := h.s.DeleteApi(ctx, in)
 	return resource.Gone(err, "NotFoundException")
 }
 
@@ -149,7 +163,11 @@ func (h routeResource) Update(ctx context.Context, r *resource.Request) (resourc
 }
 
 func (h routeResource) Delete(ctx context.Context, r *resource.Request) error {
-	_, err := h.s.DeleteRoute(ctx, &v2.DeleteRouteRequest{ApiId: text(r.Props, "ApiId"), RouteId: r.PhysicalID})
+	in := &v2.DeleteRouteRequest{ApiId: text(r.Props, "ApiId"), RouteId: r.PhysicalID}
+	if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
+		return err
+	}
+	_, err := h.s.DeleteRoute(ctx, in)
 	return resource.Gone(err, "NotFoundException")
 }
 
@@ -181,7 +199,11 @@ func (h integrationResource) Update(ctx context.Context, r *resource.Request) (r
 }
 
 func (h integrationResource) Delete(ctx context.Context, r *resource.Request) error {
-	_, err := h.s.DeleteIntegration(ctx, &v2.DeleteIntegrationRequest{ApiId: text(r.Props, "ApiId"), IntegrationId: r.PhysicalID})
+	in := &v2.DeleteIntegrationRequest{ApiId: text(r.Props, "ApiId"), IntegrationId: r.PhysicalID}
+	if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
+		return err
+	}
+	_, err := h.s.DeleteIntegration(ctx, in)
 	return resource.Gone(err, "NotFoundException")
 }
 
@@ -214,7 +236,11 @@ func (h authorizerResource) Update(ctx context.Context, r *resource.Request) (re
 }
 
 func (h authorizerResource) Delete(ctx context.Context, r *resource.Request) error {
-	_, err := h.s.DeleteAuthorizer(ctx, &v2.DeleteAuthorizerRequest{ApiId: text(r.Props, "ApiId"), AuthorizerId: r.PhysicalID})
+	in := &v2.DeleteAuthorizerRequest{ApiId: text(r.Props, "ApiId"), AuthorizerId: r.PhysicalID}
+	if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
+		return err
+	}
+	_, err := h.s.DeleteAuthorizer(ctx, in)
 	return resource.Gone(err, "NotFoundException")
 }
 
@@ -267,7 +293,11 @@ func (h stageResource) Update(ctx context.Context, r *resource.Request) (resourc
 		return resource.Result{}, err
 	}
 	if r.OldProps["AccessLogSettings"] != nil && r.Props["AccessLogSettings"] == nil {
-		if _, err := h.s.DeleteAccessLogSettings(ctx, &v2.DeleteAccessLogSettingsRequest{ApiId: id, StageName: name}); err != nil {
+		in := &v2.DeleteAccessLogSettingsRequest{ApiId: id, StageName: name}
+		if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
+			return resource.Result{}, err
+		}
+		if _, err := h.s.DeleteAccessLogSettings(ctx, in); err != nil {
 			return resource.Result{}, err
 		}
 	}
@@ -275,7 +305,11 @@ func (h stageResource) Update(ctx context.Context, r *resource.Request) (resourc
 }
 
 func (h stageResource) Delete(ctx context.Context, r *resource.Request) error {
-	_, err := h.s.DeleteStage(ctx, &v2.DeleteStageRequest{ApiId: text(r.Props, "ApiId"), StageName: r.PhysicalID})
+	in := &v2.DeleteStageRequest{ApiId: text(r.Props, "ApiId"), StageName: r.PhysicalID}
+	if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
+		return err
+	}
+	_, err := h.s.DeleteStage(ctx, in)
 	return resource.Gone(err, "NotFoundException")
 }
 
@@ -299,11 +333,18 @@ func (h deploymentResource) Create(ctx context.Context, r *resource.Request) (re
 func (h deploymentResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	api := text(r.Props, "ApiId")
 	in := &v2.UpdateDeploymentRequest{ApiId: api, DeploymentId: r.PhysicalID, Description: shape.Ptr(text(r.Props, "Description"))}
+	if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
+		return resource.Result{}, err
+	}
 	if _, err := h.s.UpdateDeployment(ctx, in); err != nil {
 		return resource.Result{}, err
 	}
 	if stage := text(r.Props, "StageName"); stage != "" && stage != text(r.OldProps, "StageName") {
-		if _, err := h.s.UpdateStage(ctx, &v2.UpdateStageRequest{ApiId: api, StageName: stage, DeploymentId: &r.PhysicalID}); err != nil {
+		in := &v2.UpdateStageRequest{ApiId: api, StageName: stage, DeploymentId: &r.PhysicalID}
+		if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
+			return resource.Result{}, err
+		}
+		if _, err := h.s.UpdateStage(ctx, in); err != nil {
 			return resource.Result{}, err
 		}
 	}
@@ -311,6 +352,10 @@ func (h deploymentResource) Update(ctx context.Context, r *resource.Request) (re
 }
 
 func (h deploymentResource) Delete(ctx context.Context, r *resource.Request) error {
-	_, err := h.s.DeleteDeployment(ctx, &v2.DeleteDeploymentRequest{ApiId: text(r.Props, "ApiId"), DeploymentId: r.PhysicalID})
+	in := &v2.DeleteDeploymentRequest{ApiId: text(r.Props, "ApiId"), DeploymentId: r.PhysicalID}
+	if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
+		return err
+	}
+	_, err := h.s.DeleteDeployment(ctx, in)
 	return resource.Gone(err, "NotFoundException")
 }

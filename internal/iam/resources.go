@@ -70,12 +70,15 @@ func (h roleResource) Create(ctx context.Context, r *resource.Request) (resource
 	if err != nil {
 		return resource.Result{}, err
 	}
+	if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
+		return resource.Result{}, err
+	}
 	role, err := h.s.createRole(ctx, in, r.Token)
 	if err != nil {
 		return resource.Result{}, err
 	}
 	if err := h.hang(ctx, role.Name, hangings{}, want); err != nil {
-		h.Delete(ctx, &resource.Request{PhysicalID: role.Name}) // half a role must not stay
+		h.Delete(resource.Undo(ctx), &resource.Request{PhysicalID: role.Name}) // half a role must not stay
 		return resource.Result{}, err
 	}
 	return roleResult(role), nil
@@ -89,26 +92,47 @@ func roleResult(r *Role) resource.Result {
 // there stay.
 func (h roleResource) hang(ctx context.Context, role string, old, want hangings) error {
 	for _, a := range want.managed {
-		if _, err := h.s.AttachRolePolicy(ctx, &iam.AttachRolePolicyRequest{RoleName: role, PolicyArn: a}); err != nil {
+		if slices.Contains(old.managed, a) {
+			continue
+		}
+		in := &iam.AttachRolePolicyRequest{RoleName: role, PolicyArn: a}
+		if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
+			return err
+		}
+		if _, err := h.s.AttachRolePolicy(ctx, in); err != nil {
 			return err
 		}
 	}
 	for name, doc := range want.inline {
+		if old.inline[name] == doc {
+			continue
+		}
 		in := &iam.PutRolePolicyRequest{RoleName: role, PolicyName: name, PolicyDocument: doc}
+		if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
+			return err
+		}
 		if _, err := h.s.PutRolePolicy(ctx, in); err != nil {
 			return err
 		}
 	}
 	for _, a := range old.managed {
 		if !slices.Contains(want.managed, a) {
-			if _, err := h.s.DetachRolePolicy(ctx, &iam.DetachRolePolicyRequest{RoleName: role, PolicyArn: a}); err != nil && !gone(err) {
+			in := &iam.DetachRolePolicyRequest{RoleName: role, PolicyArn: a}
+			if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
+				return err
+			}
+			if _, err := h.s.DetachRolePolicy(ctx, in); err != nil && !gone(err) {
 				return err
 			}
 		}
 	}
 	for name := range old.inline {
 		if _, ok := want.inline[name]; !ok {
-			if _, err := h.s.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyRequest{RoleName: role, PolicyName: name}); err != nil && !gone(err) {
+			in := &iam.DeleteRolePolicyRequest{RoleName: role, PolicyName: name}
+			if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
+				return err
+			}
+			if _, err := h.s.DeleteRolePolicy(ctx, in); err != nil && !gone(err) {
 				return err
 			}
 		}
@@ -128,6 +152,9 @@ func (h roleResource) Update(ctx context.Context, r *resource.Request) (resource
 	if err != nil {
 		return resource.Result{}, err
 	}
+	if err := h.mayConfigure(ctx, r, in); err != nil {
+		return resource.Result{}, err
+	}
 	if err := h.s.changeRole(ctx, r.PhysicalID, func(role *Role) error { return role.configure(in) }); err != nil {
 		return resource.Result{}, err
 	}
@@ -141,9 +168,53 @@ func (h roleResource) Update(ctx context.Context, r *resource.Request) (resource
 	return roleResult(role), nil
 }
 
+// mayConfigure asks about what an update of a role is in calls of the API.
+func (h roleResource) mayConfigure(ctx context.Context, r *resource.Request, in *iam.CreateRoleRequest) error {
+	role, err := h.s.getRole(ctx, r.PhysicalID)
+	if err != nil {
+		return err
+	}
+	calls := []any{&iam.UpdateRoleRequest{RoleName: role.Name, Description: in.Description, MaxSessionDuration: in.MaxSessionDuration}}
+	if in.AssumeRolePolicyDocument != role.Trust {
+		calls = append(calls, &iam.UpdateAssumeRolePolicyRequest{RoleName: role.Name, PolicyDocument: in.AssumeRolePolicyDocument})
+	}
+	switch boundary := shape.Val(in.PermissionsBoundary); {
+	case boundary == role.Boundary:
+	case boundary == "":
+		calls = append(calls, &iam.DeleteRolePermissionsBoundaryRequest{RoleName: role.Name})
+	default:
+		calls = append(calls, &iam.PutRolePermissionsBoundaryRequest{RoleName: role.Name, PermissionsBoundary: boundary})
+	}
+	if r.Retags("Tags") {
+		calls = append(calls, &iam.TagRoleRequest{RoleName: role.Name, Tags: in.Tags})
+	}
+	for _, call := range calls {
+		if err := resource.Authorize(ctx, &iam.Model, call); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Delete removes the role with all that hangs on it, as CloudFormation does.
 func (h roleResource) Delete(ctx context.Context, r *resource.Request) error {
-	err := h.s.changeRole(ctx, r.PhysicalID, func(role *Role) error {
+	role, err := h.s.getRole(ctx, r.PhysicalID)
+	if err != nil {
+		return resource.Gone(err, "NoSuchEntity")
+	}
+	calls := []any{&iam.DeleteRoleRequest{RoleName: role.Name}}
+	for name := range role.Inline {
+		calls = append(calls, &iam.DeleteRolePolicyRequest{RoleName: role.Name, PolicyName: name})
+	}
+	for _, a := range role.Attached {
+		calls = append(calls, &iam.DetachRolePolicyRequest{RoleName: role.Name, PolicyArn: a})
+	}
+	for _, call := range calls {
+		if err := resource.Authorize(ctx, &iam.Model, call); err != nil {
+			return err
+		}
+	}
+	err = h.s.changeRole(ctx, r.PhysicalID, func(role *Role) error {
 		clear(role.Inline)
 		role.Attached = nil
 		return nil
@@ -187,7 +258,11 @@ func (h policyResource) put(ctx context.Context, r *resource.Request) (string, e
 
 func (h policyResource) remove(ctx context.Context, name string, from []string) error {
 	for _, role := range from {
-		if _, err := h.s.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyRequest{RoleName: role, PolicyName: name}); err != nil && !gone(err) {
+		in := &iam.DeleteRolePolicyRequest{RoleName: role, PolicyName: name}
+		if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
+			return err
+		}
+		if _, err := h.s.DeleteRolePolicy(ctx, in); err != nil && !gone(err) {
 			return err
 		}
 	}
@@ -198,7 +273,7 @@ func (h policyResource) Create(ctx context.Context, r *resource.Request) (resour
 	name, err := h.put(ctx, r)
 	if err != nil {
 		if text, ok := r.Props["PolicyName"].(string); ok {
-			h.remove(ctx, text, policyRoles(r.Props))
+			h.remove(resource.Undo(ctx), text, policyRoles(r.Props))
 		}
 		return resource.Result{}, err
 	}

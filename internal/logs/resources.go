@@ -45,6 +45,12 @@ func (h groupResource) Update(ctx context.Context, r *resource.Request) (resourc
 	if err != nil {
 		return resource.Result{}, err
 	}
+	if r.Retags("Tags") {
+		arn := h.s.groupARN(wire.CallFrom(ctx).Region, r.PhysicalID)
+		if err := resource.Authorize(ctx, &logs.Model, &logs.TagResourceRequest{ResourceArn: arn, Tags: tags}); err != nil {
+			return resource.Result{}, err
+		}
+	}
 	if err := h.s.change(ctx, r.PhysicalID, func(g *group) error { g.Tags = tags; return nil }); err != nil {
 		return resource.Result{}, err
 	}
@@ -60,7 +66,13 @@ func (h groupResource) retain(ctx context.Context, r *resource.Request) (resourc
 			_, err = h.s.PutRetentionPolicy(ctx, in)
 		}
 	} else {
-		_, err = h.s.DeleteRetentionPolicy(ctx, &logs.DeleteRetentionPolicyRequest{LogGroupName: r.PhysicalID})
+		in := &logs.DeleteRetentionPolicyRequest{LogGroupName: r.PhysicalID}
+		if r.OldProps["RetentionInDays"] != nil {
+			err = resource.Authorize(ctx, &logs.Model, in)
+		}
+		if err == nil {
+			_, err = h.s.DeleteRetentionPolicy(ctx, in)
+		}
 	}
 	if err != nil {
 		return resource.Result{}, err
@@ -70,6 +82,10 @@ func (h groupResource) retain(ctx context.Context, r *resource.Request) (resourc
 }
 
 func (h groupResource) Delete(ctx context.Context, r *resource.Request) error {
-	_, err := h.s.DeleteLogGroup(ctx, &logs.DeleteLogGroupRequest{LogGroupName: r.PhysicalID})
+	in := &logs.DeleteLogGroupRequest{LogGroupName: r.PhysicalID}
+	if err := resource.Authorize(ctx, &logs.Model, in); err != nil {
+		return err
+	}
+	_, err := h.s.DeleteLogGroup(ctx, in)
 	return resource.Gone(err, "ResourceNotFoundException")
 }

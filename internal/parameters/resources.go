@@ -37,6 +37,15 @@ func (h parameterResource) put(ctx context.Context, r *resource.Request, may fun
 	if p.Tags, err = r.AllTags("Tags"); err != nil {
 		return resource.Result{}, err
 	}
+	if r.PhysicalID != "" && r.Retags("Tags") {
+		tag := &ssm.AddTagsToResourceRequest{ResourceType: "Parameter", ResourceId: p.Name}
+		for k, v := range p.Tags {
+			tag.Tags = append(tag.Tags, ssm.Tag{Key: k, Value: v})
+		}
+		if err := resource.Authorize(ctx, &ssm.Model, tag); err != nil {
+			return resource.Result{}, err
+		}
+	}
 	if r.PhysicalID == "" {
 		p.Token = r.Token
 	}
@@ -65,6 +74,10 @@ func (h parameterResource) Update(ctx context.Context, r *resource.Request) (res
 }
 
 func (h parameterResource) Delete(ctx context.Context, r *resource.Request) error {
-	_, err := h.s.DeleteParameter(ctx, &ssm.DeleteParameterRequest{Name: r.PhysicalID})
+	in := &ssm.DeleteParameterRequest{Name: r.PhysicalID}
+	if err := resource.Authorize(ctx, &ssm.Model, in); err != nil {
+		return err
+	}
+	_, err := h.s.DeleteParameter(ctx, in)
 	return resource.Gone(err, "ParameterNotFound")
 }

@@ -39,6 +39,11 @@ func (r *Request) AllTags(property string) (map[string]string, error) {
 	return out, nil
 }
 
+// Retags tells whether an update gives the resource other tags than it had.
+func (r *Request) Retags(property string) bool {
+	return r.TagsChanged || !Equal(r.OldProps[property], r.Props[property])
+}
+
 // ID returns up to 24 characters of an alphabet that follow from the request's token: an id that a step
 // which is run again makes again. The first is drawn from first, if that is not "".
 func (r *Request) ID(first, alphabet string, n int) string {

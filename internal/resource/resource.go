@@ -30,6 +30,7 @@ type Request struct {
 
 	Props, OldProps map[string]any    // evaluated; OldProps only for Update
 	Tags            map[string]string // the stack's, with aws:cloudformation:*
+	TagsChanged     bool              // of an update: the stack had others
 }
 
 // Result says what a resource is after Create or Update.

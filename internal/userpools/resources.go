@@ -135,6 +135,9 @@ func addedAttributes(before, after any) ([]any, error) {
 }
 
 func (h poolResource) Delete(ctx context.Context, r *resource.Request) error {
+	if err := resource.Authorize(ctx, &cognitoidp.Model, &cognitoidp.DeleteUserPoolRequest{UserPoolId: r.PhysicalID}); err != nil {
+		return err
+	}
 	return resource.Gone(h.s.deletePool(ctx, r.PhysicalID), "ResourceNotFoundException")
 }
 
@@ -183,6 +186,9 @@ func (h clientResource) Delete(ctx context.Context, r *resource.Request) error {
 	c, err := clients.Cached(ctx, h.s.db, r.PhysicalID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
+	}
+	if err == nil {
+		err = resource.Authorize(ctx, &cognitoidp.Model, &cognitoidp.DeleteUserPoolClientRequest{UserPoolId: c.PoolID, ClientId: r.PhysicalID})
 	}
 	if err == nil {
 		err = h.s.deleteClient(ctx, c.PoolID, r.PhysicalID)
