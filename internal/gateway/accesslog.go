@@ -39,11 +39,10 @@ func compileLog(s *httpapis.Snapshot) *logFormat {
 }
 
 // logAccess writes the request's line.
-func (x *exchange) logAccess(took time.Duration) {
+func (x *exchange) logAccess(f *logFormat, took time.Duration) {
 	if x.g.AccessLog == nil {
 		return
 	}
-	f := x.plan.log
 	b := make([]byte, 0, 512)
 	for i, name := range f.variables {
 		b = append(b, f.text[i]...)
@@ -60,11 +59,11 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 	value := ""
 	switch name {
 	case "accountId":
-		value = x.snap.Account
+		value = x.api.Account
 	case "apiId":
 		value = x.t.APIID
 	case "stage":
-		value = x.snap.Stage
+		value = x.api.Stage
 	case "requestId", "extendedRequestId":
 		value = x.id
 	case "httpMethod":
@@ -74,17 +73,11 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 	case "protocol":
 		value = x.protocol()
 	case "domainName":
-		if x.t.Host != "" {
-			value = x.t.Host
-		} else {
-			value = x.t.APIID + ".execute-api." + x.snap.Region + ".amazonaws.com"
-		}
+		value, _ = x.domain()
 	case "domainPrefix":
 		value = x.t.APIID
 	case "routeKey":
-		if x.route != nil {
-			value = x.route.Key
-		}
+		value = x.routeKey
 	case "status":
 		return number(int64(x.status))
 	case "responseLength":
@@ -110,11 +103,11 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 	case "integration.error", "integrationErrorMessage":
 		value = x.integrationError
 	case "authorizer.error":
-		value = x.authorizerError
+		value = x.caller.Why
 	default:
 		for _, prefix := range []string{"authorizer.claims.", "authorizer.jwt.claims."} {
-			if claim, ok := strings.CutPrefix(name, prefix); ok && x.claims != nil {
-				if v, ok := x.claims.Claims[claim]; ok {
+			if claim, ok := strings.CutPrefix(name, prefix); ok && x.caller.Token != nil {
+				if v, ok := x.caller.Token.Claims[claim]; ok {
 					value = claimText(v)
 				}
 			}

@@ -26,13 +26,13 @@ func newRequestID() string {
 }
 
 // fail answers with an error of the gateway's own.
-func (x *exchange) fail(status int, message string) {
+func (x *httpExchange) fail(status int, message string) {
 	x.answerJSON(status, `{"message":"`+message+`"}`)
 }
 
 var contentJSON = []string{"application/json"}
 
-func (x *exchange) answerJSON(status int, body string) {
+func (x *httpExchange) answerJSON(status int, body string) {
 	h := x.w.Header()
 	h["Content-Type"] = contentJSON
 	x.cors(h)
@@ -95,7 +95,7 @@ var (
 
 // cors adds the CORS headers of the API's configuration to an answer. What the integration said of CORS has
 // been left out by then.
-func (x *exchange) cors(h http.Header) bool {
+func (x *httpExchange) cors(h http.Header) bool {
 	if x.plan == nil || x.plan.cors == nil {
 		return false
 	}
@@ -122,7 +122,7 @@ func (x *exchange) cors(h http.Header) bool {
 }
 
 // preflight answers a browser's question whether it may send a request.
-func (x *exchange) preflight() {
+func (x *httpExchange) preflight() {
 	h, c := x.w.Header(), x.plan.cors
 	if x.cors(h) {
 		for name, v := range map[string][]string{"Access-Control-Allow-Methods": c.methods, "Access-Control-Allow-Headers": c.headers, "Access-Control-Max-Age": c.maxAge} {

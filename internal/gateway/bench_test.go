@@ -118,15 +118,14 @@ func BenchmarkAuthorize(b *testing.B) {
 	f.function("GET /private", "2.0", f.jwt("$request.header.Authorization"))
 	token := sign(b, "k1", claims(nil))
 	req := f.request("GET", "/private", "", "Authorization: Bearer "+token)
-	x := &exchange{g: f.g, r: req, w: &discard{http.Header{}}, t: Target{APIID: f.api, Path: "/private"}, start: testNow}
-	if !x.selectStage() {
+	x := &httpExchange{exchange: exchange{g: f.g, r: req, w: &discard{http.Header{}}, t: Target{APIID: f.api, Path: "/private"}, start: testNow}}
+	if !x.selectStage(f.g.kinds[0].(*httpAPIs)) {
 		b.Fatal("no stage")
 	}
-	x.plan = x.snap.Memo(compile).(*plan)
 	x.route = &x.plan.routes[x.snap.Match("GET", "/private").Index]
 	b.ReportAllocs()
 	for b.Loop() {
-		if !x.route.authorizer.authorize(x) {
+		if !x.authorize(x.route.authorizer, x.path) {
 			b.Fatal("refused")
 		}
 	}

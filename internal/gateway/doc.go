@@ -1,16 +1,22 @@
 // Package gateway is the data plane of APIs: it takes a request that is for an API through stage, route,
-// throttling, authorizer and integration to its answer, as API Gateway's HTTP APIs do. The front finds out
-// which API a request is for; [Gateway.Serve] does the rest.
+// throttling, authorizer and integration to its answer, as API Gateway does. The front finds out which API a
+// request is for; [Gateway.Serve] finds out of what kind it is, by its id, and has that kind serve it.
 //
 // # A request's way
+//
+// HTTP APIs (httpapi.go) go:
 //
 //	limits       request line and headers of at most 10,240 bytes
 //	stage        the path's first segment where it names a stage, else $default
 //	route        httpapis.Snapshot.Match
 //	preflight    answered here where the API has a CORS configuration
 //	throttle     a token bucket for each route that has limits
-//	authorizer   authorizer.go; jwt.go: the token, its signature and claims, the route's scopes
+//	authorizer   package authorizer
 //	integration  lambda.go with event2.go and event1.go, or proxy.go
+//
+// What all kinds share is in exchange.go (the request, its body, its trace), throttle.go, function.go (the
+// call of a function), client.go (the HTTP client), event.go and caller.go (parts of events), accesslog.go,
+// and in package authorizer.
 //
 // Each step leaves a line in the request's trace, which the recorder keeps under the request id that the
 // client sees in the header Apigw-Requestid. A trace never holds a token, nor the query.

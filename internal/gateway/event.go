@@ -23,15 +23,13 @@ type eventParts struct {
 	routeKey  string // as JSON
 	stage     string // as JSON
 	variables string // stage variables as JSON, "" without any
-	domain    string // of requests that came by path
-	apiID     string
 }
 
 func compileEvent(s *httpapis.Snapshot, r *httpapis.Route) eventParts {
 	js := func(v string) string { return string(appendString(nil, v)) }
 	e := eventParts{
 		account:  `"accountId":` + js(s.Account) + `,"apiId":` + js(s.APIID),
-		routeKey: js(r.Key), stage: js(s.Stage), domain: s.APIID + ".execute-api." + s.Region + ".amazonaws.com", apiID: s.APIID,
+		routeKey: js(r.Key), stage: js(s.Stage),
 	}
 	if r.Integration.Version == "2.0" {
 		e.head = `{"version":"2.0","routeKey":` + e.routeKey + `,"rawPath":`
@@ -56,7 +54,7 @@ func compileEvent(s *httpapis.Snapshot, r *httpapis.Route) eventParts {
 // domain returns the name that the API was called by, and its first label.
 func (x *exchange) domain() (name, prefix string) {
 	if x.t.Host == "" {
-		return x.route.event.domain, x.route.event.apiID
+		return x.domainName, x.t.APIID
 	}
 	prefix, _, _ = strings.Cut(x.t.Host, ".")
 	return x.t.Host, prefix
@@ -225,22 +223,6 @@ func appendBody(b, body []byte, contentType string) (_ []byte, encoded bool) {
 	b = append(b, '"')
 	b = base64.StdEncoding.AppendEncode(b, body)
 	return append(b, '"'), true
-}
-
-// appendPathParameters appends the path's variables as an object.
-func (x *exchange) appendPathParameters(b []byte) []byte {
-	b = append(b, '{')
-	first := true
-	x.route.PathParameters(x.path, func(name, value string) {
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-		b = appendString(b, name)
-		b = append(b, ':')
-		b = appendString(b, value)
-	})
-	return append(b, '}')
 }
 
 func appendList(b []byte, list []string) []byte {

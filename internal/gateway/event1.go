@@ -6,7 +6,7 @@ import "strconv"
 // null.
 //
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-func (x *exchange) appendEvent1(b, body []byte) []byte {
+func (x *httpExchange) appendEvent1(b, body []byte) []byte {
 	e, r := &x.route.event, x.r
 	b = append(b, e.head...)
 	b = appendString(b, x.full)
@@ -59,11 +59,7 @@ func (x *exchange) appendEvent1(b, body []byte) []byte {
 	b = append(b, `,"requestContext":{`...)
 	b = append(b, e.account...)
 	b = append(b, `,"authorizer":`...)
-	if a := x.route.authorizer; a != nil {
-		b = a.appendContext(b, x, "1.0")
-	} else {
-		b = append(b, `{"claims":null,"scopes":null}`...)
-	}
+	b = x.appendCaller1(b)
 	b = append(b, ',')
 	domain, prefix := x.domain()
 	b = appendField(b, "domainName", domain)
@@ -73,12 +69,9 @@ func (x *exchange) appendEvent1(b, body []byte) []byte {
 	b = appendField(b, "extendedRequestId", x.id)
 	b = append(b, ',')
 	b = appendField(b, "httpMethod", r.Method)
-	b = append(b, `,"identity":{"accessKey":null,"accountId":null,"caller":null,"cognitoAmr":null,"cognitoAuthenticationProvider":null,`+
-		`"cognitoAuthenticationType":null,"cognitoIdentityId":null,"cognitoIdentityPoolId":null,"principalOrgId":null,`...)
-	b = appendField(b, "sourceIp", x.source)
-	b = append(b, `,"user":null,`...)
-	b = appendField(b, "userAgent", r.Header.Get("User-Agent"))
-	b = append(b, `,"userArn":null},`...)
+	b = append(b, `,"identity":{`...)
+	b = x.appendIdentity(b)
+	b = append(b, `},`...)
 	b = appendField(b, "path", x.full)
 	b = append(b, ',')
 	b = appendField(b, "protocol", x.protocol())

@@ -9,9 +9,29 @@ import (
 // does.
 //
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-func (x *exchange) appendEvent2(b, body []byte) []byte {
-	e, r := &x.route.event, x.r
+func (x *httpExchange) appendEvent2(b, body []byte) []byte {
+	e := &x.route.event
 	b = append(b, e.head...)
+	b = x.appendRequest2(b, len(body))
+	b = append(b, `,"requestContext":{`...)
+	b = append(b, e.account...)
+	b = x.appendCaller2(b)
+	b = x.appendContext2(b, e.routeKey, e.stage)
+	b = append(b, '}')
+	if x.route.HasVariables() {
+		b = append(b, `,"pathParameters":`...)
+		b = x.appendPathParameters(b)
+	}
+	if e.variables != "" {
+		b = append(b, `,"stageVariables":`...)
+		b = append(b, e.variables...)
+	}
+	return x.appendBody2(b, body)
+}
+
+// appendRequest2 appends the members of an event that repeat the request, after "rawPath":.
+func (x *exchange) appendRequest2(b []byte, bodySize int) []byte {
+	r := x.r
 	b = appendString(b, x.full)
 	b = append(b, ',')
 	b = appendField(b, "rawQueryString", r.URL.RawQuery)
@@ -21,7 +41,7 @@ func (x *exchange) appendEvent2(b, body []byte) []byte {
 	}
 	b = append(b, `,"headers":{`...)
 	start := len(b)
-	x.headers(len(body), func(name string, values []string) {
+	x.headers(bodySize, func(name string, values []string) {
 		if name == "cookie" {
 			return
 		}
@@ -51,12 +71,12 @@ func (x *exchange) appendEvent2(b, body []byte) []byte {
 			b = append(b, '}')
 		}
 	}
-	b = append(b, `,"requestContext":{`...)
-	b = append(b, e.account...)
-	if a := x.route.authorizer; a != nil {
-		b = append(b, `,"authorizer":`...)
-		b = a.appendContext(b, x, "2.0")
-	}
+	return b
+}
+
+// appendContext2 appends the members of requestContext that follow the caller. routeKey and stage are JSON.
+func (x *exchange) appendContext2(b []byte, routeKey, stage string) []byte {
+	r := x.r
 	domain, prefix := x.domain()
 	b = append(b, ',')
 	b = appendField(b, "domainName", domain)
@@ -75,26 +95,22 @@ func (x *exchange) appendEvent2(b, body []byte) []byte {
 	b = append(b, `},`...)
 	b = appendField(b, "requestId", x.id)
 	b = append(b, `,"routeKey":`...)
-	b = append(b, e.routeKey...)
+	b = append(b, routeKey...)
 	b = append(b, `,"stage":`...)
-	b = append(b, e.stage...)
+	b = append(b, stage...)
 	b = append(b, `,"time":"`...)
 	b = appendTime(b, x.start)
 	b = append(b, `","timeEpoch":`...)
 	b = strconv.AppendInt(b, x.start.UnixMilli(), 10)
-	b = append(b, '}')
-	if x.route.HasVariables() {
-		b = append(b, `,"pathParameters":`...)
-		b = x.appendPathParameters(b)
-	}
-	if e.variables != "" {
-		b = append(b, `,"stageVariables":`...)
-		b = append(b, e.variables...)
-	}
+	return b
+}
+
+// appendBody2 appends the body, and the end of the event.
+func (x *exchange) appendBody2(b, body []byte) []byte {
 	encoded := false
 	if len(body) > 0 {
 		b = append(b, `,"body":`...)
-		b, encoded = appendBody(b, body, r.Header.Get("Content-Type"))
+		b, encoded = appendBody(b, body, x.r.Header.Get("Content-Type"))
 	}
 	b = append(b, `,"isBase64Encoded":`...)
 	b = strconv.AppendBool(b, encoded)

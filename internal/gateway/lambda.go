@@ -1,30 +1,21 @@
 package gateway
 
 import (
-	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
-	"sync"
-	"unicode/utf8"
-
-	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
-// maxPayload bounds what a function takes and answers.
-// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-const maxPayload = 6 << 20
-
-// buffers holds *[]byte in which events are assembled.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 8<<10); return &b }}
-
 // invoke answers with what the route's function says.
-func (x *exchange) invoke() {
+func (x *httpExchange) invoke() {
 	in := x.route.Integration
-	body, ok := x.readBody()
-	if !ok || !x.mayInvoke() {
+	body, err := x.ReadBody()
+	if err != nil {
+		x.badBody(err)
+		return
+	}
+	if !x.permitted() {
+		x.fail(http.StatusInternalServerError, "Internal Server Error")
 		return
 	}
 	buf := buffers.Get().(*[]byte)
@@ -39,23 +30,14 @@ func (x *exchange) invoke() {
 		x.fail(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 		return
 	}
-	// A client that goes away does not end the function's work, nor does it on AWS.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), in.Timeout)
-	began := x.g.Now()
-	out, functionError, err := x.g.Invoker.InvokeFunction(ctx, in.FunctionARN, event)
-	cancel()
-	x.integrationMillis = x.g.Now().Sub(began).Milliseconds()
-	if err != nil {
-		x.invokeFailed(err) // who failed may still hold the event: it does not go back
+	*buf = event
+	out, how := x.callFunction(in.FunctionARN, in.Timeout, buf)
+	switch how {
+	case callThrottled, callTimedOut:
+		x.fail(http.StatusServiceUnavailable, "Service Unavailable")
 		return
-	}
-	if cap(event) <= 64<<10 {
-		*buf = event[:0]
-		buffers.Put(buf)
-	}
-	x.integrationStatus = http.StatusOK
-	if functionError != "" {
-		x.functionFailed(functionError, out)
+	case callFailed, callImpossible:
+		x.fail(http.StatusInternalServerError, "Internal Server Error")
 		return
 	}
 	var a answer
@@ -77,9 +59,9 @@ func (x *exchange) invoke() {
 	x.answerFunction(&a)
 }
 
-// mayInvoke checks that the API may invoke the function: through its resource policy, unless the
+// permitted checks that the API may invoke the function: through its resource policy, unless the
 // integration names a role.
-func (x *exchange) mayInvoke() bool {
+func (x *httpExchange) permitted() bool {
 	p := x.route
 	in := p.Integration
 	if in.Credentials != "" {
@@ -90,120 +72,21 @@ func (x *exchange) mayInvoke() bool {
 	if p.Method == "ANY" {
 		source += x.r.Method + p.pathARN
 	}
-	if x.g.Permitter.Permits(x.r.Context(), in.FunctionARN, "apigateway.amazonaws.com", source, x.snap.Account) {
-		x.trace.Pass("permission", source)
-		return true
-	}
-	x.integrationError = "The IAM role configured on the integration or API Gateway doesn't have permissions to call the integration. Check the permissions and try again."
-	detail := "the function's resource policy does not let this API invoke it: " + in.FunctionARN
-	if e, ok := x.g.Permitter.(explainer); ok {
-		if _, why := e.Permission(x.r.Context(), in.FunctionARN, "apigateway.amazonaws.com", source, x.snap.Account); why != "" {
-			detail += ": " + why
-		}
-	}
-	x.trace.Fail("permission", detail, "source ARN "+source,
-		"a statement for principal apigateway.amazonaws.com with lambda:InvokeFunction and this source ARN (lambda add-permission), or CredentialsArn on the integration")
-	x.fail(http.StatusInternalServerError, "Internal Server Error")
-	return false
+	return x.mayInvoke(in.FunctionARN, source)
 }
 
-// explainer is a Permitter that can say why.
-type explainer interface {
-	Permission(ctx context.Context, functionARN, principalService, sourceARN, account string) (ok bool, why string)
-}
-
-// readBody reads a body that a function will get.
-func (x *exchange) readBody() ([]byte, bool) {
-	r := x.r
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
-		return nil, true
+// badBody answers for a body that could not be read.
+func (x *httpExchange) badBody(err error) {
+	if errors.Is(err, errTooLarge) {
+		x.w.Header()["Connection"] = []string{"close"} // the rest of it is not read
+		x.fail(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+		return
 	}
-	if r.ContentLength > maxBody {
-		x.tooLarge()
-		return nil, false
-	}
-	var body []byte
-	var err error
-	if r.ContentLength > 0 {
-		body = make([]byte, r.ContentLength)
-		_, err = io.ReadFull(r.Body, body)
-	} else {
-		body, err = io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	}
-	switch {
-	case err != nil:
-		x.trace.Fail("body", "the body could not be read", err.Error(), "")
-		x.fail(http.StatusBadRequest, "Bad Request")
-		return nil, false
-	case len(body) > maxBody:
-		x.tooLarge()
-		return nil, false
-	}
-	return body, true
-}
-
-func (x *exchange) tooLarge() {
-	x.trace.Fail("body", "the body is too large", "", "at most 10 MB")
-	x.w.Header()["Connection"] = []string{"close"} // the rest of it is not read
-	x.fail(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
-}
-
-// invokeFailed answers when the function was not run, or not to its end.
-func (x *exchange) invokeFailed(err error) {
-	var e *shape.Error
-	x.integrationError = err.Error()
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		x.trace.Fail("integration", "the function took too long: "+x.route.Integration.FunctionARN, "", "an answer within "+x.route.Integration.Timeout.String())
-		x.fail(http.StatusServiceUnavailable, "Service Unavailable")
-	case errors.As(err, &e) && e.Code == "TooManyRequestsException":
-		x.integrationStatus = e.Status
-		x.trace.Fail("integration", "the function is throttled: "+x.route.Integration.FunctionARN, e.Message, "")
-		x.fail(http.StatusServiceUnavailable, "Service Unavailable")
-	default:
-		if e != nil {
-			x.integrationStatus = e.Status
-		} else {
-			x.g.Logger.Error("function cannot be invoked", "function", x.route.Integration.FunctionARN, "error", err)
-		}
-		x.trace.Fail("integration", "the function cannot be invoked: "+x.route.Integration.FunctionARN, err.Error(), "")
-		x.fail(http.StatusInternalServerError, "Internal Server Error")
-	}
-}
-
-// functionFailed answers for a function that threw, crashed or ran out of time.
-func (x *exchange) functionFailed(kind string, payload []byte) {
-	message := kind
-	if json.Valid(payload) {
-		_ = members(payload, func(key string, raw []byte) error {
-			if key == "errorType" || key == "errorMessage" {
-				if s, err := unquote(raw); err == nil {
-					message += ": " + s
-				}
-			}
-			return nil
-		})
-	}
-	x.integrationError = excerpt([]byte(message))
-	x.trace.Fail("integration", "the function failed: "+x.route.Integration.FunctionARN, excerpt([]byte(message)), "an answer; see the function's log")
-	x.fail(http.StatusInternalServerError, "Internal Server Error")
-}
-
-// excerpt cuts text for a trace.
-func excerpt(b []byte) string {
-	const limit = 300
-	if len(b) <= limit {
-		return string(b)
-	}
-	b = b[:limit]
-	for len(b) > 0 && !utf8.RuneStart(b[len(b)-1]) {
-		b = b[:len(b)-1]
-	}
-	return string(b[:max(0, len(b)-1)]) + "…"
+	x.fail(http.StatusBadRequest, "Bad Request")
 }
 
 // answerFunction writes a function's answer.
-func (x *exchange) answerFunction(a *answer) {
+func (x *httpExchange) answerFunction(a *answer) {
 	body := []byte(a.body)
 	if a.base64 {
 		var err error

@@ -3,15 +3,16 @@ package gateway
 import (
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/gateway/authorizer"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
 // plan is what the gateway makes of a snapshot, once.
 type plan struct {
+	api    authorizer.API
+	domain string // of the API, as it is on AWS
 	cors   *cors
 	log    *logFormat
 	routes []routePlan // by Route.Index
@@ -21,7 +22,7 @@ type plan struct {
 type routePlan struct {
 	*httpapis.Route
 
-	authorizer authorizer // nil: open to everybody
+	authorizer authorizer.Authorizer // nil: open to everybody
 
 	// Of a function.
 	sourceARN string // up to the method, where the route's is ANY
@@ -33,8 +34,9 @@ type routePlan struct {
 	limit    string    // for the trace
 }
 
-func compile(s *httpapis.Snapshot) any {
-	p := &plan{routes: make([]routePlan, len(s.Routes))}
+func (k *httpAPIs) compile(s *httpapis.Snapshot) any {
+	p := &plan{routes: make([]routePlan, len(s.Routes)), api: authorizer.API{ID: s.APIID, Stage: s.Stage, Region: s.Region, Account: s.Account},
+		domain: s.APIID + ".execute-api." + s.Region + ".amazonaws.com"}
 	if c := s.CORS; c != nil {
 		p.cors = &cors{origins: map[string]bool{}, credentials: shape.Val(c.AllowCredentials)}
 		for _, o := range c.AllowOrigins {
@@ -61,13 +63,13 @@ func compile(s *httpapis.Snapshot) any {
 		p.log = compileLog(s)
 	}
 	for i, r := range s.Routes {
-		p.routes[i] = compileRoute(s, r)
+		p.routes[i] = k.compileRoute(s, r)
 	}
 	return p
 }
 
-func compileRoute(s *httpapis.Snapshot, r *httpapis.Route) routePlan {
-	p := routePlan{Route: r, authorizer: compileAuthorizer(r)}
+func (k *httpAPIs) compileRoute(s *httpapis.Snapshot, r *httpapis.Route) routePlan {
+	p := routePlan{Route: r, authorizer: k.compileAuthorizer(r)}
 	if t := r.Throttle; t != nil {
 		p.bucket = &bucket{rate: t.Rate, burst: float64(t.Burst), tokens: float64(t.Burst)}
 		p.limit = "at most " + strconv.FormatFloat(t.Rate, 'f', -1, 64) + " a second, " + itoa(t.Burst) + " at once"
@@ -91,27 +93,15 @@ func compileRoute(s *httpapis.Snapshot, r *httpapis.Route) routePlan {
 	return p
 }
 
-// bucket is a token bucket.
-type bucket struct {
-	rate, burst float64
-
-	mu     sync.Mutex
-	tokens float64
-	last   time.Time
-}
-
-func (b *bucket) take(now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if passed := now.Sub(b.last).Seconds(); passed > 0 {
-		if !b.last.IsZero() {
-			b.tokens = min(b.burst, b.tokens+passed*b.rate)
-		}
-		b.last = now
+// compileAuthorizer returns what decides about a route's callers; nil if it is open to everybody.
+func (k *httpAPIs) compileAuthorizer(r *httpapis.Route) authorizer.Authorizer {
+	z := r.Authorizer
+	if z == nil {
+		return nil
 	}
-	if b.tokens < 1 || b.rate == 0 {
-		return false
+	sources := make([]authorizer.Source, len(z.IdentitySources))
+	for i, src := range z.IdentitySources {
+		sources[i] = authorizer.Source(src)
 	}
-	b.tokens--
-	return true
+	return authorizer.NewJWT(authorizer.JWT{Verifier: k.g.Verifier, Issuer: z.Issuer, Audience: z.Audience, Sources: sources, Scopes: r.Scopes, SameIssuer: k.g.SameIssuer})
 }

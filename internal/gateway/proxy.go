@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -129,7 +130,7 @@ func escapePath(b *strings.Builder, s string) {
 }
 
 // proxy answers with what the route's HTTP backend says.
-func (x *exchange) proxy() {
+func (x *httpExchange) proxy() {
 	u, in := x.route.upstream, x.route.Integration
 	target, err := u.target(x.route.Route, x.path, x.r.URL.RawQuery)
 	if err != nil {
@@ -138,7 +139,8 @@ func (x *exchange) proxy() {
 		return
 	}
 	if x.r.ContentLength > maxBody {
-		x.tooLarge()
+		x.trace.Fail("body", "the body is too large", "", "at most 10 MB")
+		x.badBody(errTooLarge)
 		return
 	}
 	ctx, cancel := context.WithTimeout(x.r.Context(), in.Timeout)
@@ -149,7 +151,13 @@ func (x *exchange) proxy() {
 		req.Method = u.method
 	}
 	var limited *limitedBody
-	if x.r.Body != nil && x.r.Body != http.NoBody && x.r.ContentLength != 0 {
+	switch {
+	case x.bodyRead: // by the authorizer
+		req.Body, req.ContentLength = http.NoBody, int64(len(x.body))
+		if len(x.body) > 0 {
+			req.Body = io.NopCloser(bytes.NewReader(x.body))
+		}
+	case x.r.Body != nil && x.r.Body != http.NoBody && x.r.ContentLength != 0:
 		req.Body = x.r.Body
 		if x.r.ContentLength < 0 {
 			limited = &limitedBody{ReadCloser: x.r.Body, left: maxBody}
@@ -163,7 +171,8 @@ func (x *exchange) proxy() {
 		x.integrationError = err.Error()
 		switch {
 		case limited != nil && limited.over():
-			x.tooLarge()
+			x.trace.Fail("body", "the body is too large", "", "at most 10 MB")
+			x.badBody(errTooLarge)
 		case x.r.Context().Err() != nil:
 			x.trace.Fail("integration", "the client went away", "", "")
 			x.status = 499
@@ -181,7 +190,7 @@ func (x *exchange) proxy() {
 }
 
 // copyAnswer passes an answer on.
-func (x *exchange) copyAnswer(res *http.Response) {
+func (x *httpExchange) copyAnswer(res *http.Response) {
 	h := x.w.Header()
 	own := x.plan.cors != nil
 	named := res.Header["Connection"] // names further headers of the connection
@@ -307,8 +316,6 @@ type limitedBody struct {
 	mu   sync.Mutex
 	left int64
 }
-
-var errTooLarge = errors.New("the body is larger than 10 MB")
 
 func (l *limitedBody) Read(p []byte) (int, error) {
 	n, err := l.ReadCloser.Read(p)

@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/gatehouse-dev/gatehouse/internal/token"
+)
+
+// claimText writes a claim as AWS hands it to functions: text as it is, anything else as Go prints it, so
+// a list is [a b].
+func claimText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	case bool:
+		if v {
+			return "true"
+		}
+		return "false"
+	}
+	return fmt.Sprint(v)
+}
+
+// claimsCache keeps the claims of verified tokens as they stand in events.
+type claimsCache struct {
+	mu   sync.RWMutex
+	text map[*token.Token][]byte
+}
+
+const maxClaims = 4096 // tokens in a claimsCache
+
+// of returns {"sub":"…", …}.
+func (c *claimsCache) of(t *token.Token) []byte {
+	c.mu.RLock()
+	b := c.text[t]
+	c.mu.RUnlock()
+	if b != nil {
+		return b
+	}
+	names := make([]string, 0, len(t.Claims))
+	for k := range t.Claims {
+		names = append(names, k)
+	}
+	slices.Sort(names)
+	b = []byte{'{'}
+	for i, k := range names {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, k)
+		b = append(b, ':')
+		b = appendString(b, claimText(t.Claims[k]))
+	}
+	b = append(b, '}')
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.text == nil || len(c.text) >= maxClaims {
+		c.text = map[*token.Token][]byte{}
+	}
+	c.text[t] = b
+	return b
+}
