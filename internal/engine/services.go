@@ -26,6 +26,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/runtime"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
+	"github.com/gatehouse-dev/gatehouse/internal/session"
 	"github.com/gatehouse-dev/gatehouse/internal/signin"
 	"github.com/gatehouse-dev/gatehouse/internal/stacks"
 	"github.com/gatehouse-dev/gatehouse/internal/token"
@@ -45,7 +46,9 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	}
 	e.onClose(func(context.Context) error { return e.outbox.Close() })
 
-	e.iam = iam.New(iam.Options{DB: e.db, Seal: box, Account: cfg.Account, Region: cfg.Region, Open: cfg.AuthOpen, Logger: cfg.Logger, Now: cfg.Now})
+	mint := session.NewMint(box, cfg.Now)
+	e.iam = iam.New(iam.Options{DB: e.db, Seal: box, Sessions: mint, Account: cfg.Account, Region: cfg.Region, Open: cfg.AuthOpen, Logger: cfg.Logger, Now: cfg.Now})
+	e.onClose(e.iam.Close)
 	e.logs = logs.New(logs.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 	e.onClose(e.logs.Close)
 	e.buckets = buckets.New(buckets.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})

@@ -16,7 +16,9 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/api/sts"
+	"github.com/gatehouse-dev/gatehouse/internal/policy"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
+	"github.com/gatehouse-dev/gatehouse/internal/session"
 	"github.com/gatehouse-dev/gatehouse/internal/sigv4"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 )
@@ -29,14 +31,21 @@ type Options struct {
 	Region  string // of a call that names none
 	Open    bool   // any access key is the root's
 	Logger  *slog.Logger
-	Now     func() time.Time // nil: time.Now
+
+	// Sessions opens the tokens of temporary credentials. nil: one is made of Seal and Now.
+	Sessions *session.Mint
+	Now      func() time.Time // nil: time.Now
 }
 
 // Service implements the IAM API. [Service.STS] is the STS API beside it.
 type Service struct {
 	iam.Unimplemented
 	Options
-	verifier sigv4.Verifier
+	verifier  sigv4.Verifier
+	root      *Caller
+	inSession texts
+	aws       awsManaged
+	used      lastUsed
 }
 
 var (
@@ -52,5 +61,11 @@ func New(o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{Options: o, verifier: sigv4.Verifier{Now: o.Now}}
+	if o.Sessions == nil {
+		o.Sessions = session.NewMint(o.Seal, o.Now)
+	}
+	s := &Service{Options: o, verifier: sigv4.Verifier{Now: o.Now}}
+	s.root = &Caller{Principal: policy.Principal{Type: policy.RootUser, ARN: rootARN(o.Account), Account: o.Account, ID: o.Account, UserID: o.Account}}
+	s.used.db = o.DB
+	return s
 }

@@ -2,16 +2,17 @@ package iam
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/arn"
 	"github.com/gatehouse-dev/gatehouse/internal/ident"
+	"github.com/gatehouse-dev/gatehouse/internal/policy"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 )
@@ -31,11 +32,27 @@ type Role struct {
 	Trust               string
 	Description         *string
 	MaxSession          int64 // seconds
-	Boundary            string
-	Inline              map[string]string // policy documents by name
-	Attached            []string          // ARNs of managed policies
-	Tags                map[string]string
-	Token               string `json:",omitempty"` // of the step of a stack that made it
+	Grants
+	Tags  map[string]string
+	Token string `json:",omitempty"` // of the step of a stack that made it
+
+	trust atomic.Pointer[policy.Compiled] // of Trust, made when first asked for
+}
+
+// closed is the trust policy of a role whose own cannot be read: nobody may assume it.
+const closed = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"sts:*"}]}`
+
+// TrustPolicy returns the role's trust policy, ready for evaluation. It is never nil.
+func (r *Role) TrustPolicy() *policy.Compiled {
+	if c := r.trust.Load(); c != nil {
+		return c
+	}
+	c, err := policy.Compile(policy.Trust, "the trust policy of role "+r.Name, r.Trust)
+	if err != nil {
+		c, _ = policy.Compile(policy.Trust, "the unreadable trust policy of role "+r.Name, closed)
+	}
+	r.trust.Store(c)
+	return c
 }
 
 var roles = store.Kind[Role]{Name: "iam.role"}
@@ -90,7 +107,7 @@ func (s *Service) createRole(ctx context.Context, in *iam.CreateRoleRequest, tok
 		path = *in.Path
 	}
 	r := &Role{
-		Name: in.RoleName, Path: path, ID: ident.UniqueID("AROA"), Created: s.Now().UnixMilli(), Inline: map[string]string{}, Token: token,
+		Name: in.RoleName, Path: path, ID: ident.UniqueID("AROA"), Created: s.Now().UnixMilli(), Grants: Grants{Inline: map[string]string{}}, Token: token,
 		ARN: arn.ARN{Partition: "aws", Service: "iam", Account: s.Account, Resource: "role" + path + in.RoleName}.String(),
 	}
 	if err := r.configure(in); err != nil {
@@ -242,7 +259,7 @@ func (s *Service) PutRolePolicy(ctx context.Context, in *iam.PutRolePolicyReques
 		r.Inline[in.PolicyName] = in.PolicyDocument
 		size := 0
 		for _, doc := range r.Inline {
-			size += documentSize(doc)
+			size += policy.Size(doc)
 		}
 		if size > maxInlinePolicies {
 			return iam.LimitExceededException("Maximum policy size of %d bytes exceeded for role %s", maxInlinePolicies, r.Name)
@@ -289,8 +306,8 @@ func (s *Service) ListRolePolicies(ctx context.Context, in *iam.ListRolePolicies
 }
 
 func (s *Service) AttachRolePolicy(ctx context.Context, in *iam.AttachRolePolicyRequest) (*iam.AttachRolePolicyResponse, error) {
-	if !managed(in.PolicyArn) {
-		return nil, iam.NoSuchEntityException("Policy %s does not exist or is not attachable.", in.PolicyArn)
+	if _, err := s.managedPolicy(ctx, in.PolicyArn); err != nil {
+		return nil, attachable(err, in.PolicyArn)
 	}
 	err := s.changeRole(ctx, in.RoleName, func(r *Role) error {
 		if slices.Contains(r.Attached, in.PolicyArn) {
@@ -379,105 +396,4 @@ func tagList(tags map[string]string) []iam.Tag {
 	}
 	slices.SortFunc(out, func(a, b iam.Tag) int { return strings.Compare(a.Key, b.Key) })
 	return out
-}
-
-// documentSize counts a policy's characters as IAM does, without white space.
-func documentSize(doc string) int {
-	n := 0
-	for _, r := range doc {
-		if r != ' ' && r != '\n' && r != '\r' && r != '\t' {
-			n++
-		}
-	}
-	return n
-}
-
-// policyForm is as much of a policy's grammar as its form can be checked by.
-type policyForm struct {
-	Version   string
-	ID        any `json:"Id"`
-	Statement json.RawMessage
-}
-
-type statementForm struct {
-	Sid, Effect                                                                  string
-	Action, NotAction, Resource, NotResource, Principal, NotPrincipal, Condition any
-}
-
-func malformed(format string, args ...any) error {
-	return iam.MalformedPolicyDocumentException(format, args...)
-}
-
-func parseStatements(doc string) ([]statementForm, error) {
-	dec := json.NewDecoder(strings.NewReader(doc))
-	dec.DisallowUnknownFields()
-	var p policyForm
-	if err := dec.Decode(&p); err != nil || dec.More() {
-		return nil, malformed("Syntax errors in policy.")
-	}
-	if p.Version != "" && p.Version != "2012-10-17" && p.Version != "2008-10-17" {
-		return nil, malformed("Syntax errors in policy.")
-	}
-	var list []statementForm
-	strict := func(v any) error {
-		d := json.NewDecoder(strings.NewReader(string(p.Statement)))
-		d.DisallowUnknownFields()
-		return d.Decode(v)
-	}
-	if err := strict(&list); err != nil {
-		var one statementForm
-		if strict(&one) != nil {
-			return nil, malformed("Syntax errors in policy.")
-		}
-		list = []statementForm{one}
-	}
-	if len(list) == 0 {
-		return nil, malformed("Policy statement must contain actions.")
-	}
-	for _, st := range list {
-		if st.Effect != "Allow" && st.Effect != "Deny" {
-			return nil, malformed("Syntax errors in policy.")
-		}
-		if (st.Action == nil) == (st.NotAction == nil) {
-			return nil, malformed("Policy statement must contain actions.")
-		}
-	}
-	return list, nil
-}
-
-// checkPolicy checks the form of an identity policy.
-func checkPolicy(doc string) error {
-	list, err := parseStatements(doc)
-	if err != nil {
-		return err
-	}
-	for _, st := range list {
-		if st.Principal != nil || st.NotPrincipal != nil {
-			return malformed("Policy document should not specify a principal.")
-		}
-		if (st.Resource == nil) == (st.NotResource == nil) {
-			return malformed("Policy statement must contain resources.")
-		}
-	}
-	return nil
-}
-
-// checkTrust checks the form of a role's trust policy.
-func checkTrust(doc string) error {
-	if documentSize(doc) > maxTrustPolicy {
-		return iam.LimitExceededException("Cannot exceed quota for ACLSizePerRole: %d", maxTrustPolicy)
-	}
-	list, err := parseStatements(doc)
-	if err != nil {
-		return err
-	}
-	for _, st := range list {
-		if st.Resource != nil || st.NotResource != nil {
-			return malformed("Has prohibited field Resource")
-		}
-		if st.Principal == nil && st.NotPrincipal == nil {
-			return malformed("AssumeRole policy must contain a principal")
-		}
-	}
-	return nil
 }
