@@ -23,8 +23,10 @@
 //
 // # Permissions
 //
-// The statements of AddPermission are kept as what they say and evaluated by [Service.Permits] for the
-// services that call functions: the gateway, and triggers.
+// The statements of AddPermission are kept as what they say. For a decision they are compiled into a policy,
+// once for each state of the function, and package policy evaluates it: [Service.Permits] for the services
+// that call functions, the gateway and triggers; [Service.FunctionPolicy] gives it to those who decide about
+// somebody of an account.
 //
 // # What is not there
 //

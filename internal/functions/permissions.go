@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/lambda"
 	"github.com/gatehouse-dev/gatehouse/internal/arn"
 	"github.com/gatehouse-dev/gatehouse/internal/ident"
+	"github.com/gatehouse-dev/gatehouse/internal/policy"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
@@ -18,9 +20,25 @@ import (
 // maxPolicy is the size of a resource policy, in bytes.
 const maxPolicy = 20480
 
-// policy is the resource policy of a function, a version or an alias.
-type policy struct {
+// resourcePolicy is the resource policy of a function, a version or an alias.
+type resourcePolicy struct {
 	Statements []statement
+
+	once     sync.Once // for what follows
+	compiled *policy.Compiled
+	err      error
+}
+
+// compile returns the policy ready for evaluation; nil if p is. It is done once for each state of the
+// function's document. arn is what the policy hangs on.
+func (p *resourcePolicy) compile(arn string) (*policy.Compiled, error) {
+	if p == nil {
+		return nil, nil
+	}
+	p.once.Do(func() {
+		p.compiled, p.err = policy.Compile(policy.Resource, "the resource policy of "+arn, p.text(arn))
+	})
+	return p.compiled, p.err
 }
 
 // statement is what AddPermission was told. It always allows.
@@ -89,7 +107,7 @@ func (st *statement) document(resource string) document {
 func isAccount(s string) bool { return len(s) == 12 && all(s, isDigit) }
 
 // text returns the policy as a JSON document.
-func (p *policy) text(resource string) string {
+func (p *resourcePolicy) text(resource string) string {
 	doc := struct {
 		Version   string
 		ID        string `json:"Id"`
@@ -151,9 +169,9 @@ func (s *Service) AddPermission(ctx context.Context, in *lambda.AddPermissionReq
 		}
 		p := f.Policies[n.qualifier]
 		if p == nil {
-			p = &policy{}
+			p = &resourcePolicy{}
 			if f.Policies == nil {
-				f.Policies = map[string]*policy{}
+				f.Policies = map[string]*resourcePolicy{}
 			}
 			f.Policies[n.qualifier] = p
 		}
@@ -165,6 +183,9 @@ func (s *Service) AddPermission(ctx context.Context, in *lambda.AddPermissionReq
 		p.Statements = append(p.Statements, st)
 		if size := len(p.text(n.arn())); size > maxPolicy {
 			return user(lambda.PolicyLengthExceededException("The final policy size (%d) is bigger than the limit (%d).", size, maxPolicy))
+		}
+		if _, err := policy.Compile(policy.Resource, "", p.text(n.arn())); err != nil {
+			return invalid("The provided permission is not one that a policy can hold: %s", err)
 		}
 		*rev = ident.UUID()
 		return nil
@@ -234,6 +255,23 @@ func (s *Service) GetPolicy(ctx context.Context, in *lambda.GetPolicyRequest) (*
 	return &lambda.GetPolicyResponse{Policy: shape.Ptr(p.text(n.arn())), RevisionId: shape.Ptr(*f.revision(n.qualifier))}, nil
 }
 
+// FunctionPolicy returns the resource policy of what functionARN names: a function, a version or an alias.
+// nil stands for none. The error is Lambda's ResourceNotFoundException if there is no such function.
+func (s *Service) FunctionPolicy(ctx context.Context, functionARN string) (*policy.Compiled, error) {
+	n, ok := parseName(functionARN)
+	if !ok || n.region == "" {
+		return nil, invalid("The function name %q is not valid.", functionARN)
+	}
+	if n.account != s.Account {
+		return nil, notFound(n.arn())
+	}
+	f, err := s.get(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return f.Policies[n.qualifier].compile(n.arn())
+}
+
 // Permits tells whether the resource policy of what functionARN names, a function, a version or an
 // alias, lets an AWS service invoke it on behalf of a resource in an account.
 func (s *Service) Permits(ctx context.Context, functionARN, principalService, sourceARN, account string) bool {
@@ -278,7 +316,12 @@ func (s *Service) Permission(ctx context.Context, functionARN, principalService,
 	case err != nil:
 		return false, "the function's policy could not be read"
 	}
-	ok, why = f.Policies[n.qualifier].permits(q)
+	p, err := f.Policies[n.qualifier].compile(n.arn())
+	if err != nil {
+		s.Logger.Error("a function's resource policy cannot be used", "function", functionARN, "err", err)
+		return false, "the function's policy could not be read"
+	}
+	ok, why = permits(p, q)
 	s.mu.Lock()
 	if len(s.permits) >= maxPermits {
 		clear(s.permits)
@@ -288,95 +331,40 @@ func (s *Service) Permission(ctx context.Context, functionARN, principalService,
 	return ok, why
 }
 
-// permits evaluates a policy, which may be nil.
-func (p *policy) permits(q permitRequest) (ok bool, why string) {
+// permits asks the policy, which may be nil.
+func permits(p *policy.Compiled, q permitRequest) (ok bool, why string) {
 	if p == nil {
 		return false, "it has no resource policy: no permission was added"
 	}
-	// The nearest miss is the most telling one.
-	near := 0
-	for i := range p.Statements {
-		miss := p.Statements[i].misses(q.service, q.source, q.account)
-		if miss == matched {
-			return true, p.Statements[i].Sid
-		}
-		near = max(near, miss)
+	d := policy.Evaluate(&policy.Set{Resource: p}, &policy.Request{
+		Principal: policy.Principal{Type: policy.AWSService, Service: q.service}, Action: "lambda:InvokeFunction", Resource: q.function, Context: &q,
+	})
+	if d.Allowed {
+		return true, d.Statement.Sid
 	}
-	return false, misses[near]
+	for _, step := range policy.Explain(d) {
+		if step.OK {
+			continue
+		}
+		if why = step.Detail; step.Want != "" {
+			why += ": it is for " + step.Want + ", this is " + step.Got
+		}
+		break // the first says why, the last is the verdict
+	}
+	return false, why
 }
 
-// How far a request came with a statement.
-const (
-	missAction = iota
-	missPrincipal
-	missCondition
-	missAccount
-	missSource
-	matched
-)
+var isFalse = []string{"false"}
 
-var misses = [...]string{
-	missAction:    "no statement of its resource policy allows lambda:InvokeFunction",
-	missPrincipal: "no statement of its resource policy is for this service",
-	missCondition: "the statements for this service hold for other ways of calling",
-	missAccount:   "the statements for this service are for another AWS:SourceAccount",
-	missSource:    "the statements for this service are for another AWS:SourceArn",
-}
-
-// misses compares a request of a service with the statement.
-func (st *statement) misses(service, sourceARN, account string) int {
+// Values implements [policy.Context]: what is known of a service's call.
+func (q *permitRequest) Values(key string) []string {
 	switch {
-	case st.Action != "lambda:InvokeFunction" && st.Action != "lambda:*" && st.Action != "*":
-		return missAction
-	case st.Principal != "*" && st.Principal != service:
-		return missPrincipal
-	case st.EventSourceToken != "" || st.PrincipalOrgID != "" || st.URLAuthType != "" || st.ViaURL != nil && *st.ViaURL:
-		return missCondition // a service's call has none of these keys
-	case st.SourceAccount != "" && st.SourceAccount != account:
-		return missAccount
-	case st.SourceARN != "" && !arnLike(st.SourceARN, sourceARN):
-		return missSource
+	case key == "aws:sourcearn" && q.source != "":
+		return []string{q.source}
+	case key == "aws:sourceaccount" && q.account != "":
+		return []string{q.account}
+	case key == "lambda:invokedviafunctionurl":
+		return isFalse
 	}
-	return matched
-}
-
-// arnLike compares an ARN with a pattern as the condition operator ArnLike does: each of the six parts
-// for itself, with * and ? in the pattern.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
-func arnLike(pattern, s string) bool {
-	for range 5 {
-		p, restP, ok := strings.Cut(pattern, ":")
-		v, restV, okV := strings.Cut(s, ":")
-		if !ok || !okV || !glob(p, v) {
-			return false
-		}
-		pattern, s = restP, restV
-	}
-	return glob(pattern, s)
-}
-
-// glob matches * with any characters, also none, and ? with one. It takes time in proportion to the
-// product of the lengths at the worst.
-func glob(pattern, s string) bool {
-	star, mark := -1, 0
-	i, j := 0, 0
-	for j < len(s) {
-		switch {
-		case i < len(pattern) && pattern[i] == '*':
-			star, mark = i, j
-			i++
-		case i < len(pattern) && (pattern[i] == '?' || pattern[i] == s[j]):
-			i++
-			j++
-		case star >= 0:
-			mark++
-			i, j = star+1, mark
-		default:
-			return false
-		}
-	}
-	for i < len(pattern) && pattern[i] == '*' {
-		i++
-	}
-	return i == len(pattern)
+	return nil
 }

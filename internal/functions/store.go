@@ -14,14 +14,14 @@ import (
 type function struct {
 	Region, Name string
 	Latest       version
-	Last         int64              // number of the version that was published last; numbers are never used again
-	LastBuild    string             // what that version was made of
-	Aliases      map[string]*alias  `json:",omitempty"`
-	Policies     map[string]*policy `json:",omitempty"` // by qualifier; "" is the function's own
-	Reserved     *int64             `json:",omitempty"` // concurrency
-	Tags         map[string]string  `json:",omitempty"`
-	Touched      int64              `json:",omitempty"` // counts changes of what hangs on it elsewhere
-	Token        string             `json:",omitempty"` // of the step of a stack that made it
+	Last         int64                      // number of the version that was published last; numbers are never used again
+	LastBuild    string                     // what that version was made of
+	Aliases      map[string]*alias          `json:",omitempty"`
+	Policies     map[string]*resourcePolicy `json:",omitempty"` // by qualifier; "" is the function's own
+	Reserved     *int64                     `json:",omitempty"` // concurrency
+	Tags         map[string]string          `json:",omitempty"`
+	Touched      int64                      `json:",omitempty"` // counts changes of what hangs on it elsewhere
+	Token        string                     `json:",omitempty"` // of the step of a stack that made it
 }
 
 // version is one version of a function: $LATEST, or a published one, which never changes.
