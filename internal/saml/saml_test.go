@@ -353,7 +353,12 @@ func TestBounds(t *testing.T) {
 
 // What Verify lets in says what was signed, whatever is done to the document.
 func FuzzVerify(f *testing.F) {
-	idp := samltest.New(f, entity)
+	// All processes of a fuzzing run have this key.
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		f.Fatal(err)
+	}
+	idp := samltest.NewWith(f, entity, key)
 	p := provider(f, idp)
 	for _, sign := range []string{"assertion", "response", "both", "none"} {
 		a := good()
