@@ -104,6 +104,9 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 		value = x.integrationError
 	case "authorizer.error":
 		value = x.caller.Why
+	case "identity.accessKey", "identity.accountId", "identity.caller", "identity.user", "identity.userArn", "identity.cognitoAuthenticationProvider",
+		"identity.cognitoAuthenticationType", "identity.cognitoIdentityId", "identity.cognitoIdentityPoolId", "identity.principalOrgId":
+		value = x.signer(name[len("identity."):])
 	default:
 		for _, prefix := range []string{"authorizer.claims.", "authorizer.jwt.claims."} {
 			if claim, ok := strings.CutPrefix(name, prefix); ok && x.caller.Token != nil {
@@ -119,4 +122,33 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 	at := len(b)
 	b = appendString(b, value)
 	return append(b[:at], b[at+1:len(b)-1]...) // without the quotes
+}
+
+// signer returns what an access log shows of who has signed the request.
+func (x *exchange) signer(name string) string {
+	c := x.caller.Caller
+	if c == nil {
+		return ""
+	}
+	id := cognitoIdentity(c)
+	kind, providers := id.kind()
+	switch name {
+	case "accessKey":
+		return c.AccessKey
+	case "accountId":
+		return c.Account
+	case "caller", "user":
+		return c.UserID
+	case "userArn":
+		return c.ARN
+	case "cognitoAuthenticationProvider":
+		return providers
+	case "cognitoAuthenticationType":
+		return kind
+	case "cognitoIdentityId":
+		return id.id
+	case "cognitoIdentityPoolId":
+		return id.pool
+	}
+	return "" // accounts here are in no organization
 }

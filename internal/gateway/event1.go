@@ -70,7 +70,7 @@ func (x *httpExchange) appendEvent1(b, body []byte) []byte {
 	b = append(b, ',')
 	b = appendField(b, "httpMethod", r.Method)
 	b = append(b, `,"identity":{`...)
-	b = x.appendIdentity(b)
+	b = x.appendIdentity(b, noOrg)
 	b = append(b, `},`...)
 	b = appendField(b, "path", x.full)
 	b = append(b, ',')

@@ -15,7 +15,7 @@ func (x *httpExchange) appendEvent2(b, body []byte) []byte {
 	b = x.appendRequest2(b, len(body))
 	b = append(b, `,"requestContext":{`...)
 	b = append(b, e.account...)
-	b = x.appendCaller2(b)
+	b = x.appendCaller2(b, noOrg)
 	b = x.appendContext2(b, e.routeKey, e.stage)
 	b = append(b, '}')
 	if x.route.HasVariables() {

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/gatehouse-dev/gatehouse/internal/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/policy"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
@@ -119,6 +121,59 @@ func (x *exchange) mayInvoke(functionARN, source string) bool {
 // explainer is a Permitter that can say why.
 type explainer interface {
 	Permission(ctx context.Context, functionARN, principalService, sourceARN, account string) (ok bool, why string)
+}
+
+// assumedName is how API Gateway calls its sessions of roles.
+const assumedName = "BackplaneAssumeRoleSession"
+
+// mayInvokeByRole checks that API Gateway may act as a role, on behalf of the route that source names, and
+// that the role may invoke the function.
+func (x *exchange) mayInvokeByRole(roleARN, functionARN, source string) bool {
+	caller, err := x.g.IAM.AssumeAsServiceFor(x.context(), roleARN, "apigateway.amazonaws.com", assumedName, source)
+	if err != nil {
+		var no iam.ErrNotAssumable
+		detail := "API Gateway cannot act as the role of the integration: " + roleARN
+		switch {
+		case !errors.As(err, &no):
+			x.g.Logger.Error("role cannot be read", "role", roleARN, "error", err)
+		case no.Because == "":
+			detail += ": there is no such role"
+		default:
+			detail += ": " + no.Because
+		}
+		x.integrationError = noPermission
+		x.trace.Fail("permission", detail, roleARN, "a role whose trust policy lets apigateway.amazonaws.com do sts:AssumeRole")
+		return false
+	}
+	return x.mayInvokeAs(caller, functionARN)
+}
+
+// mayInvokeAs checks that somebody of an account may invoke the function.
+func (x *exchange) mayInvokeAs(caller *iam.Caller, functionARN string) bool {
+	x.integrationError = noPermission
+	if caller == nil {
+		x.trace.Fail("permission", "the function is to be invoked with the caller's credentials, and the caller has none", "", "a route with authorization type AWS_IAM")
+		return false
+	}
+	resource, err := x.g.Permitter.FunctionPolicy(x.r.Context(), functionARN)
+	if err != nil {
+		x.trace.Fail("permission", "the function cannot be found: "+functionARN, err.Error(), "")
+		return false
+	}
+	about := iam.HTTPContext(x.r, x.api.Region, x.start)
+	d, err := x.g.IAM.Decide(x.context(), caller, &policy.Request{Action: "lambda:InvokeFunction", Resource: functionARN, Context: about}, resource)
+	switch {
+	case err != nil:
+		x.g.Logger.Error("policies cannot be read", "error", err)
+		x.trace.Fail("permission", "the policies cannot be read", "", "")
+		return false
+	case !d.Allowed:
+		x.trace.Fail("permission", "the function may not be invoked by "+caller.ARN+": "+functionARN, caller.ARN, "lambda:InvokeFunction on "+functionARN)
+		return false
+	}
+	x.integrationError = ""
+	x.trace.Pass("permission", caller.ARN)
+	return true
 }
 
 // excerpt cuts text for a trace.

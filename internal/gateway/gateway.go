@@ -8,6 +8,8 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/gateway/authorizer"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
+	"github.com/gatehouse-dev/gatehouse/internal/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/policy"
 	"github.com/gatehouse-dev/gatehouse/internal/trace"
 )
 
@@ -18,9 +20,22 @@ type Invoker interface {
 	InvokeFunction(ctx context.Context, functionARN string, payload []byte) (out []byte, functionError string, err error)
 }
 
-// Permitter tells whether a function's resource policy lets a service invoke it: package functions.
+// Permitter knows the resource policies of functions: package functions.
 type Permitter interface {
+	// Permits tells whether a function's policy lets a service invoke it.
 	Permits(ctx context.Context, functionARN, principalService, sourceARN, account string) bool
+
+	// FunctionPolicy returns a function's policy, nil if it has none. The error is one of Lambda's API.
+	FunctionPolicy(ctx context.Context, functionARN string) (*policy.Compiled, error)
+}
+
+// Identities knows who signs requests, what they may, and who may act as a role: package iam.
+type Identities interface {
+	authorizer.Identities
+
+	// AssumeAsServiceFor lets a service of AWS's act as a role, on behalf of a resource, if the role's trust
+	// policy does. It notes its steps in the trace that ctx carries.
+	AssumeAsServiceFor(ctx context.Context, roleARN, service, sessionName, sourceARN string) (*iam.Caller, error)
 }
 
 // LogSink takes the lines of access logs. It must not block.
@@ -33,6 +48,7 @@ type Options struct {
 	HTTPAPIs  *httpapis.Service
 	Invoker   Invoker
 	Permitter Permitter
+	IAM       Identities
 	Verifier  authorizer.TokenVerifier
 	Recorder  *trace.Recorder // nil: traces are not kept
 	AccessLog LogSink         // nil: no access logs

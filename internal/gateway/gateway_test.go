@@ -21,6 +21,9 @@ import (
 
 	v2 "github.com/gatehouse-dev/gatehouse/internal/api/apigatewayv2"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
+	"github.com/gatehouse-dev/gatehouse/internal/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/policy"
+	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store/storetest"
 	"github.com/gatehouse-dev/gatehouse/internal/token"
@@ -48,6 +51,8 @@ type fixture struct {
 	event   []byte // of the last invocation
 	invoke  func(ctx context.Context, event []byte) ([]byte, string, error)
 	permits func(source string) bool
+	policy  *policy.Compiled // of the function
+	iam     *iam.Service
 	lines   []string // of the access log
 }
 
@@ -65,6 +70,10 @@ func (f *fixture) Permits(_ context.Context, arn, principal, source, account str
 
 func (f *fixture) Permission(_ context.Context, _, _, _, _ string) (bool, string) {
 	return false, "no statement allows it"
+}
+
+func (f *fixture) FunctionPolicy(context.Context, string) (*policy.Compiled, error) {
+	return f.policy, nil
 }
 
 func (f *fixture) Write(_, group, _ string, _ time.Time, line []byte) {
@@ -121,11 +130,15 @@ func start(t testing.TB) *fixture {
 		return []byte(`{"statusCode":200,"body":"Hello"}`), "", nil
 	}
 	f.ctx = wire.WithCall(t.Context(), &wire.Call{Account: "123456789012", Region: "us-east-1"})
-	f.apis = httpapis.New(httpapis.Options{DB: storetest.Open(t, "memory:"), Account: "123456789012", PublicURL: func() string { return "http://127.0.0.1:4566" }})
+	db := storetest.Open(t, "memory:")
+	box, err := seal.FromBytes(bytes.Repeat([]byte{7}, seal.KeySize))
+	f.check(err)
+	f.iam = iam.New(iam.Options{DB: db, Seal: box, Account: "123456789012", Region: "us-east-1", Now: func() time.Time { return f.g.Now() }})
+	f.apis = httpapis.New(httpapis.Options{DB: db, Account: "123456789012", PublicURL: func() string { return "http://127.0.0.1:4566" }})
 	verifier := token.NewVerifier(token.Options{Local: func(_ context.Context, issuer string) (token.KeySource, bool) {
 		return testKeys{}, issuer == testIssuer || issuer == localIssuer
 	}})
-	f.g = New(Options{HTTPAPIs: f.apis, Invoker: f, Permitter: f, Verifier: verifier, Recorder: trace.NewRecorder(100), AccessLog: f,
+	f.g = New(Options{HTTPAPIs: f.apis, Invoker: f, Permitter: f, IAM: f.iam, Verifier: verifier, Recorder: trace.NewRecorder(100), AccessLog: f,
 		SameIssuer: func(a, b string) bool {
 			return (a == testIssuer || a == localIssuer) && (b == testIssuer || b == localIssuer)
 		},

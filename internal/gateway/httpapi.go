@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/gatehouse-dev/gatehouse/internal/gateway/authorizer"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 )
 
@@ -196,14 +195,8 @@ func (x *httpExchange) refuse() {
 	if c.Challenge != "" {
 		x.w.Header()["Www-Authenticate"] = []string{c.Challenge}
 	}
-	switch c.Refusal {
-	case authorizer.Forbidden:
-		x.fail(http.StatusForbidden, "Forbidden")
-	case authorizer.Fault:
-		x.fail(http.StatusInternalServerError, "Internal Server Error")
-	default:
-		x.fail(http.StatusUnauthorized, "Unauthorized")
-	}
+	status := c.Refusal.Status()
+	x.fail(status, http.StatusText(status))
 }
 
 // decodePath decodes a path as HTTP APIs do: all of it, once; a decoded question mark ends it.

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+
+	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 )
 
 // invoke answers with what the route's function says.
@@ -59,20 +61,22 @@ func (x *httpExchange) invoke() {
 	x.answerFunction(&a)
 }
 
-// permitted checks that the API may invoke the function: through its resource policy, unless the
-// integration names a role.
+// permitted checks that the API may invoke the function: through its resource policy, or as the role that
+// the integration names, or as the caller.
 func (x *httpExchange) permitted() bool {
 	p := x.route
-	in := p.Integration
-	if in.Credentials != "" {
-		x.trace.Pass("permission", in.Credentials)
-		return true
-	}
 	source := p.sourceARN
 	if p.Method == "ANY" {
 		source += x.r.Method + p.pathARN
 	}
-	return x.mayInvoke(in.FunctionARN, source)
+	switch in := p.Integration; in.Credentials {
+	case "":
+		return x.mayInvoke(in.FunctionARN, source)
+	case httpapis.CallerCredentials:
+		return x.mayInvokeAs(x.caller.Caller, in.FunctionARN)
+	default:
+		return x.mayInvokeByRole(in.Credentials, in.FunctionARN, source)
+	}
 }
 
 // badBody answers for a body that could not be read.

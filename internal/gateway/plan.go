@@ -63,13 +63,13 @@ func (k *httpAPIs) compile(s *httpapis.Snapshot) any {
 		p.log = compileLog(s)
 	}
 	for i, r := range s.Routes {
-		p.routes[i] = k.compileRoute(s, r)
+		p.routes[i] = k.compileRoute(p, s, r)
 	}
 	return p
 }
 
-func (k *httpAPIs) compileRoute(s *httpapis.Snapshot, r *httpapis.Route) routePlan {
-	p := routePlan{Route: r, authorizer: k.compileAuthorizer(r)}
+func (k *httpAPIs) compileRoute(pl *plan, s *httpapis.Snapshot, r *httpapis.Route) routePlan {
+	p := routePlan{Route: r, authorizer: k.compileAuthorizer(pl, r)}
 	if t := r.Throttle; t != nil {
 		p.bucket = &bucket{rate: t.Rate, burst: float64(t.Burst), tokens: float64(t.Burst)}
 		p.limit = "at most " + strconv.FormatFloat(t.Rate, 'f', -1, 64) + " a second, " + itoa(t.Burst) + " at once"
@@ -94,7 +94,10 @@ func (k *httpAPIs) compileRoute(s *httpapis.Snapshot, r *httpapis.Route) routePl
 }
 
 // compileAuthorizer returns what decides about a route's callers; nil if it is open to everybody.
-func (k *httpAPIs) compileAuthorizer(r *httpapis.Route) authorizer.Authorizer {
+func (k *httpAPIs) compileAuthorizer(p *plan, r *httpapis.Route) authorizer.Authorizer {
+	if r.IAM {
+		return authorizer.NewIAM(authorizer.IAM{Identities: k.g.IAM, API: &p.api})
+	}
 	z := r.Authorizer
 	if z == nil {
 		return nil

@@ -23,7 +23,7 @@
 //
 // # What is refused
 //
-// WebSocket APIs, Lambda authorizers, IAM authorization, parameter mapping, AWS service and private
+// WebSocket APIs, Lambda authorizers, parameter mapping, AWS service and private
 // integrations, mutual TLS, domain names and VPC links are not built yet: a request for one is refused
 // and the answer names it.
 //

@@ -272,7 +272,9 @@ func TestRefusals(t *testing.T) {
 		{"route variable", "whole segment", route(func(in *v2.CreateRouteRequest) { in.RouteKey = "GET /a{x}" })},
 		{"route variable twice", "twice", route(func(in *v2.CreateRouteRequest) { in.RouteKey = "GET /{x}/{x}" })},
 		{"route target", "Invalid target", route(func(in *v2.CreateRouteRequest) { in.Target = shape.Ptr(integration) })},
-		{"route iam", "AWS_IAM is not supported", route(func(in *v2.CreateRouteRequest) { in.AuthorizationType = shape.Ptr("AWS_IAM") })},
+		{"route iam with an authorizer", "authorization type of the route is AWS_IAM", route(func(in *v2.CreateRouteRequest) {
+			in.AuthorizationType, in.AuthorizerId = shape.Ptr("AWS_IAM"), shape.Ptr("abc")
+		})},
 		{"route custom", "CUSTOM", route(func(in *v2.CreateRouteRequest) { in.AuthorizationType = shape.Ptr("CUSTOM") })},
 		{"route jwt", "requires a valid JWT authorizer", route(func(in *v2.CreateRouteRequest) { in.AuthorizationType = shape.Ptr("JWT") })},
 		{"route wrong jwt", "requires a valid JWT authorizer", route(func(in *v2.CreateRouteRequest) {

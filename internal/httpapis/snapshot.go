@@ -46,7 +46,8 @@ type Route struct {
 	Method      string // "GET", "ANY"; "" for $default
 	Path        string // "/pets/{id}"; "$default" for $default
 	Scopes      []string
-	Authorizer  *Authorizer  // nil: open to everybody
+	IAM         bool         // the request must be signed, and policies must allow it
+	Authorizer  *Authorizer  // nil, and not IAM: open to everybody
 	Integration *Integration // nil: the route has no target
 	Throttle    *Throttle    // nil: not limited
 
@@ -79,7 +80,7 @@ type Integration struct {
 	URI, Method string // of an HTTP_PROXY integration; Method "ANY" is the request's own
 	Version     string // of the payload format: "1.0", "2.0"
 	Timeout     time.Duration
-	Credentials string // ARN of the role that invokes the function; "": its resource policy decides
+	Credentials string // ARN of the role that invokes the function, or CallerCredentials; "": its resource policy decides
 	Fault       string // why it cannot be called, if so: a stage variable is missing
 }
 
@@ -242,7 +243,11 @@ func (s *Snapshot) fill(c *config, st *stage) {
 		}
 		out := &Route{Index: len(s.Routes), ID: *r.RouteId, Key: *r.RouteKey, Method: method, Path: defaultName, Scopes: r.AuthorizationScopes,
 			Integration: targets[shape.Val(r.Target)], segments: segments, Throttle: throttle(st, *r.RouteKey)}
-		if shape.Val(r.AuthorizationType) != v2.AuthorizationTypeNone {
+		switch shape.Val(r.AuthorizationType) {
+		case v2.AuthorizationTypeNone:
+		case v2.AuthorizationTypeAwsIam:
+			out.IAM = true
+		default:
 			if out.Authorizer = auth[shape.Val(r.AuthorizerId)]; out.Authorizer == nil {
 				out.Authorizer = &Authorizer{} // lets nobody in
 			}

@@ -148,7 +148,9 @@ func checkRoute(tx *store.Tx, apiID string, r *route) error {
 			return err
 		}
 	case v2.AuthorizationTypeAwsIam:
-		return unsupported("Authorization type AWS_IAM is")
+		if r.AuthorizerId != nil {
+			return bad("An authorizer ID was specified, but the authorization type of the route is AWS_IAM")
+		}
 	case v2.AuthorizationTypeCustom:
 		return unsupported("Authorization type CUSTOM (a Lambda authorizer) is")
 	default:
@@ -212,9 +214,9 @@ func checkIntegration(i *integration) error {
 	case version != "1.0" && version != "2.0", version == "2.0" && kind == v2.IntegrationTypeHttpProxy:
 		return bad("Invalid payload format version specified: %s", version)
 	}
-	if c := shape.Val(i.CredentialsArn); c != "" {
+	if c := shape.Val(i.CredentialsArn); c != "" && c != CallerCredentials {
 		if a, err := arn.Parse(c); err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "role/") {
-			return bad("Invalid credentials ARN specified: %s. It must be the ARN of a role; the caller's own credentials are not supported by Gatehouse yet", c)
+			return bad("Invalid credentials ARN specified: %s. It must be the ARN of a role, or %s for the caller's own credentials", c, CallerCredentials)
 		}
 	}
 	uri := shape.Val(i.IntegrationUri)
@@ -235,6 +237,10 @@ func checkIntegration(i *integration) error {
 	}
 	return nil
 }
+
+// CallerCredentials, as an integration's CredentialsArn, says that its function is invoked with the
+// credentials of who called the API.
+const CallerCredentials = "arn:aws:iam::*:user/*"
 
 const stageVariable = "${stageVariables."
 

@@ -7,6 +7,7 @@
 // request's trace, with what it got and what it wanted. A trace never holds a token or a signature.
 //
 //	jwt.go     tokens of an issuer: HTTP APIs
+//	iam.go     requests signed with Signature Version 4, and policies: all APIs, URLs of functions
 package authorizer
 
 import (
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/token"
 	"github.com/gatehouse-dev/gatehouse/internal/trace"
 )
@@ -41,28 +43,49 @@ type Body interface {
 	ReadBody() ([]byte, error)
 }
 
-// Refusal is why a request is not let in, as far as answers differ. HTTP APIs answer 403 to Forbidden, 500
-// to Fault and 401 to all others; REST APIs have a gateway response for each.
+// Refusal is why a request is not let in, as far as answers differ. HTTP APIs answer 401, 403 or 500, see
+// [Refusal.Status]; REST APIs have a gateway response for each.
 type Refusal uint8
 
 const (
 	None         Refusal = iota // it is let in
 	NoIdentity                  // nothing in it says who the caller is
-	Unauthorized                // what it says is not good
-	Expired                     // it was good once
-	Forbidden                   // the caller is known, and may not
-	Fault                       // the authorizer itself fails
+	Unauthorized                // what it bears is not good
+	Expired                     // what it bears was good once
+
+	NoSignature      // it is not signed
+	BadSignature     // it is signed badly, or with a key that is none
+	ExpiredSignature // the signature or the credentials were good once
+
+	Forbidden // the caller is known, and may not
+	Fault     // the authorizer itself fails
 )
+
+// Status returns the HTTP status that HTTP APIs answer with.
+func (r Refusal) Status() int {
+	switch r {
+	case None:
+		return http.StatusOK
+	case NoIdentity, Unauthorized, Expired:
+		return http.StatusUnauthorized
+	case Fault:
+		return http.StatusInternalServerError
+	}
+	return http.StatusForbidden
+}
 
 // Result is what an authorizer has found. Of a request that is let in, it holds what that type of
 // authorizer knows of the caller.
 type Result struct {
 	Refusal   Refusal
+	Type      string // of a refusal of AWS_IAM: "AccessDeniedException", as REST APIs and URLs of functions call it
+	Message   string // of a refusal of AWS_IAM: the text that these give
 	Challenge string // of a refusal, for the header WWW-Authenticate; "" for none
 	Why       string // of a refusal, in a few words: for the access log
 
 	Token  *token.Token // of a bearer
 	Scopes []string     // of the route's, those that the token has
+	Caller *iam.Caller  // who signed the request
 }
 
 // Authorizer decides about the requests to one route or method. It is safe for concurrent use.
