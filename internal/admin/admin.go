@@ -2,7 +2,7 @@
 // of requests, what was sent, and functions' logs as they come. The command line and the console use
 // it; for AWS's tools it does not exist.
 //
-// All but health needs a call signed by the account's root for the service "gatehouse"; an open server
+// All but health and the local authority's certificate (ca.pem) needs a call signed by the account's root for the service "gatehouse"; an open server
 // takes unsigned ones, too.
 package admin
 
@@ -57,6 +57,7 @@ type LogEvent struct {
 // Options are what a [Handler] needs.
 type Options struct {
 	Version  string
+	CA       []byte // the local authority's certificate, in PEM
 	Recorder *trace.Recorder
 	Outbox   *message.Outbox
 	Logs     *logs.Service
@@ -79,6 +80,7 @@ type Handler struct {
 func New(o Options) *Handler {
 	h := &Handler{Options: o, mux: http.NewServeMux()}
 	h.mux.HandleFunc("GET "+Prefix+"health", h.health)
+	h.mux.HandleFunc("GET "+Prefix+"ca.pem", h.ca)
 	h.mux.HandleFunc("GET "+Prefix+"requests", h.guard(h.requests))
 	h.mux.HandleFunc("GET "+Prefix+"requests/{id}", h.guard(h.request))
 	h.mux.HandleFunc("GET "+Prefix+"messages", h.guard(h.messages))
@@ -130,6 +132,12 @@ func answer(w http.ResponseWriter, v any) {
 
 func (h *Handler) health(w http.ResponseWriter, r *http.Request) {
 	answer(w, map[string]string{"status": "ok", "version": h.Version})
+}
+
+// ca gives the certificate of the local authority to clients that are to trust the server. It is no secret.
+func (h *Handler) ca(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/x-pem-file")
+	w.Write(h.CA)
 }
 
 // stream writes each value that next returns as a line of JSON until it says that there are no more.

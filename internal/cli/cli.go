@@ -46,6 +46,11 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return 130 // interrupted
 	}
+	var exit exitError
+	if errors.As(err, &exit) {
+		p.printError(exit.error)
+		return exit.status
+	}
 	p.printError(err)
 	var use usageError
 	if errors.As(err, &use) {
@@ -57,6 +62,12 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 // usageError is the fault of the command line.
 type usageError struct{ error }
 
+// exitError is a failure with an exit status of its own.
+type exitError struct {
+	error
+	status int
+}
+
 func (p *program) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "gatehouse",
@@ -65,7 +76,7 @@ func (p *program) root() *cobra.Command {
 functions, and the stacks that define them. It speaks the AWS APIs, so the AWS CLI, the
 SDKs and the code of functions work unmodified, without an AWS account.`,
 		Example: `  gatehouse dev examples/jwt-api       # run an app, reload it on every change
-  eval "$(gatehouse env)"              # point the AWS CLI and the SDKs here
+  gatehouse run -- aws cognito-idp list-user-pools --max-results 10
   gatehouse why JKJaXmPLvHcESHA=       # why a request was refused`,
 		// Printed in the form that cobra has without a template: text/template, once reachable, keeps
 		// every exported method of every type in the binary.
@@ -82,7 +93,7 @@ SDKs and the code of functions work unmodified, without an AWS account.`,
 	f.StringVar(&p.dir, "data", envOr("GATEHOUSE_DATA", ".gatehouse"), "`DIR` that holds the server's data")
 	f.StringVar(&p.endpoint, "endpoint", os.Getenv("GATEHOUSE_ENDPOINT"), "`URL` of the server, if not the one of the data directory")
 	f.StringVar(&p.region, "region", envOr("AWS_REGION", os.Getenv("AWS_DEFAULT_REGION")), "`NAME` of the AWS region (default us-east-1)")
-	root.AddCommand(p.startCmd(), p.devCmd(), p.deployCmd(), p.removeCmd(), p.envCmd(), p.whyCmd(), p.mailCmd(), p.logsCmd())
+	root.AddCommand(p.startCmd(), p.devCmd(), p.deployCmd(), p.removeCmd(), p.runCmd(), p.envCmd(), p.whyCmd(), p.mailCmd(), p.logsCmd())
 	wrapArgs(root)
 	return root
 }

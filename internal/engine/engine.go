@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -28,6 +29,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/logs"
 	"github.com/gatehouse-dev/gatehouse/internal/message"
 	"github.com/gatehouse-dev/gatehouse/internal/parameters"
+	"github.com/gatehouse-dev/gatehouse/internal/proxy"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/runtime"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
@@ -76,6 +78,8 @@ type Engine struct {
 	gateway  *gateway.Gateway
 	signin   *signin.Handler
 	admin    *admin.Handler
+	proxy    *proxy.Proxy
+	dual     *dualListener
 
 	profile client.Profile
 	http    *http.Server
@@ -116,7 +120,7 @@ func Start(ctx context.Context, cfg Config) (_ *Engine, err error) {
 func (e *Engine) onClose(f func(context.Context) error) { e.closers = append(e.closers, f) }
 
 // open opens the state and has the services made.
-func (e *Engine) open(ctx context.Context) error {
+func (e *Engine) open(ctx context.Context) (err error) {
 	cfg := &e.cfg
 	dir, url := cfg.Dir, cfg.Database
 	switch {
@@ -127,8 +131,16 @@ func (e *Engine) open(ctx context.Context) error {
 		}
 		dir, url = e.temp, "memory:"
 	default:
+		_, missing := os.Stat(dir)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("data directory: %w", err)
+		}
+		if errors.Is(missing, fs.ErrNotExist) {
+			defer func() {
+				if err != nil {
+					os.Remove(dir) // if nothing is in it
+				}
+			}()
 		}
 		if url == "" {
 			url = "sqlite:" + filepath.Join(dir, "gatehouse.db")
@@ -164,6 +176,7 @@ func (e *Engine) open(ctx context.Context) error {
 	if err := e.credentials(ctx); err != nil {
 		return err
 	}
+	e.proxy = e.newProxy()
 	if err := e.stacks.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
@@ -255,9 +268,10 @@ func (e *Engine) serve(l net.Listener) {
 		Handler: e, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(e.cfg.Logger.Handler(), slog.LevelDebug),
 	}
+	e.dual = newDualListener(l, e.ca.TLSConfig(e.goesBy))
 	go func() {
 		defer close(e.served)
-		if err := e.http.Serve(newDualListener(l, e.ca.TLSConfig(e.goesBy))); !errors.Is(err, http.ErrServerClosed) {
+		if err := e.http.Serve(e.dual); !errors.Is(err, http.ErrServerClosed) {
 			e.cfg.Logger.Error("the server stopped listening", "err", err)
 		}
 	}()
@@ -315,6 +329,7 @@ func (e *Engine) Reset(ctx context.Context) error {
 func (e *Engine) Close(ctx context.Context) (err error) {
 	e.closed.Do(func() {
 		close(e.closing)
+		e.proxy.Close(ctx)
 		if err = e.http.Shutdown(ctx); err != nil {
 			e.http.Close()
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -9,18 +10,28 @@ import (
 
 	"github.com/gatehouse-dev/gatehouse/internal/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/gateway"
+	"github.com/gatehouse-dev/gatehouse/internal/proxy"
 	"github.com/gatehouse-dev/gatehouse/internal/signin"
 )
 
 // ServeHTTP is the way in: every request of the one port comes through here and goes to one of the
 // data plane, the server's own pages, a pool's face or the control plane.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if proxy.Match(r, e.ownAuthority) {
+		e.proxy.ServeHTTP(w, r)
+		return
+	}
+	e.front(w, r)
+}
+
+// front answers a request for the server itself.
+func (e *Engine) front(w http.ResponseWriter, r *http.Request) {
 	if t, ok := apiTarget(r); ok {
 		e.gateway.Serve(w, r, t)
 		return
 	}
 	if strings.HasPrefix(r.URL.Path, admin.Prefix) {
-		if why := e.stranger(r); why != "" && r.URL.Path != admin.Prefix+"health" {
+		if why := e.stranger(r); why != "" && r.URL.Path != admin.Prefix+"health" && r.URL.Path != admin.Prefix+"ca.pem" {
 			http.Error(w, why, http.StatusForbidden)
 			return
 		}
@@ -110,4 +121,21 @@ func (e *Engine) goesBy(name string) bool {
 	}
 	public, err := url.Parse(e.PublicURL())
 	return err == nil && name == strings.ToLower(public.Hostname()) || name == strings.ToLower(hostOf(e.cfg.Addr))
+}
+
+// ownAuthority tells whether the host and port of a whole URL of plain HTTP are the server's own.
+func (e *Engine) ownAuthority(authority string) bool {
+	withPort := func(hostport, port string) string {
+		if _, _, err := net.SplitHostPort(hostport); err == nil {
+			return strings.ToLower(hostport)
+		}
+		return strings.ToLower(hostport) + ":" + port
+	}
+	authority = withPort(authority, "80")
+	host, port, _ := net.SplitHostPort(authority)
+	if _, own, _ := net.SplitHostPort(e.addr); port == own && (loopback(host) || authority == strings.ToLower(e.addr)) {
+		return true
+	}
+	public, err := url.Parse(e.PublicURL())
+	return err == nil && (authority == withPort(public.Host, "80") || public.Scheme == "https" && authority == withPort(public.Host, "443"))
 }

@@ -54,6 +54,9 @@ func (d *dualListener) run() {
 	}
 }
 
+// serve takes a connection as if it had been accepted.
+func (d *dualListener) serve(conn net.Conn) { go d.sniff(conn) }
+
 // sniff waits for the first byte apart from the accept loop, so that a silent client holds up nobody.
 func (d *dualListener) sniff(conn net.Conn) {
 	conn.SetReadDeadline(time.Now().Add(helloTimeout))
@@ -102,6 +105,14 @@ type prefixedConn struct {
 	net.Conn
 	first  byte
 	unread bool
+}
+
+// CloseWrite says that nothing more comes, where the connection can say so.
+func (c *prefixedConn) CloseWrite() error {
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
 
 func (c *prefixedConn) Read(p []byte) (int, error) {

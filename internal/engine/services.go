@@ -99,6 +99,6 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 		AllowOrigin: e.origins(), Observe: e.observe,
 	})
 	e.signin = &signin.Handler{Pools: e.pools, Logger: cfg.Logger}
-	e.admin = admin.New(admin.Options{Version: Version, Recorder: e.recorder, Outbox: e.outbox, Logs: e.logs, Authorize: e.authorizeAdmin, Reset: e.resetter(), Closing: e.closing, Logger: cfg.Logger})
+	e.admin = admin.New(admin.Options{Version: Version, CA: e.ca.PEM(), Recorder: e.recorder, Outbox: e.outbox, Logs: e.logs, Authorize: e.authorizeAdmin, Reset: e.resetter(), Closing: e.closing, Logger: cfg.Logger})
 	return nil
 }

@@ -27,20 +27,21 @@ var Of = map[string]int{
 	"internal/store": 3,
 
 	// 4, engines: no AWS operation names.
-	"internal/policy":   4,
-	"internal/session":  4, // temporary credentials, which several services make
-	"internal/saml":     4,
-	"internal/keys":     4,
-	"internal/token":    4,
-	"internal/client":   4, // the CLI's side of the wire
-	"internal/localca":  4,
-	"internal/trace":    4,
-	"internal/message":  4,
-	"internal/sandbox":  4,
-	"internal/runtime":  4,
-	"internal/bundle":   4,
-	"internal/template": 4,
-	"internal/resource": 4,
+	"internal/policy":       4,
+	"internal/session":      4, // temporary credentials, which several services make
+	"internal/saml":         4,
+	"internal/keys":         4,
+	"internal/token":        4,
+	"internal/client":       4, // the CLI's side of the wire
+	"internal/localca":      4,
+	"internal/surroundings": 4, // of programs and functions that are to reach the server
+	"internal/trace":        4,
+	"internal/message":      4,
+	"internal/sandbox":      4,
+	"internal/runtime":      4,
+	"internal/bundle":       4,
+	"internal/template":     4,
+	"internal/resource":     4,
 
 	// 5, services: implement a generated Handler; never import each other.
 	"internal/iam":           5,
@@ -57,6 +58,7 @@ var Of = map[string]int{
 	// 6, faces.
 	"internal/gateway": 6,
 	"internal/signin":  6,
+	"internal/proxy":   6,
 	"internal/console": 6,
 	"internal/admin":   6,
 
@@ -74,4 +76,5 @@ var SameFloor = map[string][]string{
 	"internal/keys":     {"internal/token"},
 	"internal/resource": {"internal/template"},
 	"internal/session":  {"internal/policy"},
+	"internal/vtl":      {"internal/jsonpath"}, // templates work on the documents that paths select from
 }

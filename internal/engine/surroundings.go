@@ -1,0 +1,41 @@
+package engine
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse-dev/gatehouse/internal/proxy"
+	"github.com/gatehouse-dev/gatehouse/internal/seal"
+	"github.com/gatehouse-dev/gatehouse/internal/surroundings"
+)
+
+// newProxy makes the server's proxy. An open server wants no password: it trusts every program of the
+// machine, and listens to no other.
+func (e *Engine) newProxy() *proxy.Proxy {
+	return proxy.New(proxy.Options{
+		Takes: surroundings.Takes, Serve: func(c net.Conn) { e.dual.serve(c) }, Front: http.HandlerFunc(e.front),
+		User: surroundings.ProxyUser, Password: e.proxyPassword(), Upstream: e.upstream, Logger: e.cfg.Logger,
+	})
+}
+
+func (e *Engine) proxyPassword() seal.Secret {
+	if e.cfg.AuthOpen {
+		return ""
+	}
+	return surroundings.ProxyPassword(e.profile.Secret)
+}
+
+// upstream is the proxy that the server's own environment names for a request, unless that is the server
+// itself: it may have been started from a shell that has its settings.
+func (e *Engine) upstream(r *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(r)
+	if err != nil || u == nil {
+		return nil, err
+	}
+	if u.User.Username() == surroundings.ProxyUser || strings.EqualFold(u.Host, strings.TrimPrefix(e.URL(), "http://")) {
+		return nil, nil
+	}
+	return u, nil
+}
