@@ -80,6 +80,9 @@ func (h poolResource) Update(ctx context.Context, r *resource.Request) (resource
 }
 
 func (h poolResource) Delete(ctx context.Context, r *resource.Request) error {
+	if err := resource.Authorize(ctx, &cognitoidentity.Model, &cognitoidentity.DeleteIdentityPoolInput{IdentityPoolId: r.PhysicalID}); err != nil {
+		return err
+	}
 	return resource.Gone(h.s.deletePool(ctx, r.PhysicalID), "ResourceNotFoundException")
 }
 
@@ -139,6 +142,9 @@ func (h attachmentResource) Update(ctx context.Context, r *resource.Request) (re
 
 func (h attachmentResource) Delete(ctx context.Context, r *resource.Request) error {
 	pool, _ := r.Props["IdentityPoolId"].(string)
+	if err := resource.Authorize(ctx, &cognitoidentity.Model, &cognitoidentity.SetIdentityPoolRolesInput{IdentityPoolId: pool, Roles: map[string]string{}}); err != nil {
+		return err
+	}
 	_, err := h.s.changePool(ctx, pool, func(p *Pool) error {
 		if p.Attachment == r.PhysicalID {
 			p.Roles, p.RoleMappings, p.Attachment = nil, nil, ""
@@ -182,6 +188,9 @@ func (h tagResource) Delete(ctx context.Context, r *resource.Request) error {
 	in := new(cognitoidentity.SetPrincipalTagAttributeMapInput)
 	in.IdentityPoolId, _ = r.Props["IdentityPoolId"].(string)
 	in.IdentityProviderName, _ = r.Props["IdentityProviderName"].(string)
+	if err := resource.Authorize(ctx, &cognitoidentity.Model, in); err != nil {
+		return err
+	}
 	_, err := h.s.changePool(ctx, in.IdentityPoolId, func(p *Pool) error { delete(p.Tags, in.IdentityProviderName); return nil })
 	return resource.Gone(err, "ResourceNotFoundException")
 }
