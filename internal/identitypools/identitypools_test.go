@@ -83,11 +83,11 @@ func (f *fixture) open(db *store.DB) {
 	f.keys = keys.Open(db, box, keys.Options{Stash: -1})
 	f.t.Cleanup(f.keys.Close)
 	mint := session.NewMint(box, f.time)
-	verifier := token.NewVerifier(token.Options{Now: f.time, Local: func(_ context.Context, issuer string) (token.KeySource, bool) {
+	verifier := token.NewVerifier(token.Options{Now: f.time, Local: func(ctx context.Context, issuer string) (token.KeySource, bool) {
 		if issuer == Issuer {
 			return f.KeySource(), true
 		}
-		if id, ok := f.IssuerPool(nil, issuer); ok {
+		if id, ok := f.IssuerPool(ctx, issuer); ok {
 			return f.keys.Source(id), true
 		}
 		return f.keys.Source(strings.TrimPrefix(issuer, "https://")), true

@@ -59,10 +59,6 @@ func (p *Pool) identityID(u uid) string { return p.Region + ":" + u.String() }
 
 func (p *Pool) developer() string { return shape.Val(p.Config.DeveloperProviderName) }
 
-func (s *Service) poolARN(p *Pool) string {
-	return arn.ARN{Partition: "aws", Service: "cognito-identity", Region: p.Region, Account: s.o.Account, Resource: "identitypool/" + p.id()}.String()
-}
-
 // The providers that SupportedLoginProviders may name. Those that issue ID tokens are verified; the
 // others can only be asked, so their logins are refused.
 var publicProviders = map[string]struct{ issuer string }{
