@@ -118,11 +118,7 @@ func (p *parser) path() (*Path, error) {
 			if p.peek() == '.' {
 				return nil, p.fail("unexpected .")
 			}
-		case p.peek() == '.':
-			p.i++
-			if p.peek() == '[' {
-				break // Jayway takes $.['a']
-			}
+		case p.take("."): // a bracket may follow, as Jayway has it: $.['a']
 		case p.peek() == '[':
 		default:
 			path.text = p.s[start:p.i]
