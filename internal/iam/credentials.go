@@ -20,6 +20,7 @@ type accessKey struct {
 	UserID    string `json:",omitempty"` // the owner's unique id
 	Active    bool
 	Created   int64
+	Token     string `json:",omitempty"` // of the step of a stack that made it
 
 	plain atomic.Pointer[seal.Secret] // what is in Sealed, once it was needed
 }
@@ -37,27 +38,31 @@ const rootName = "root"
 
 // RootKey returns the access key of the account's root, and makes it on first use.
 func (s *Service) RootKey(ctx context.Context) (id string, secret seal.Secret, err error) {
-	var k *accessKey
-	err = s.DB.View(ctx, func(tx *store.Tx) error {
-		k, err = accessKeys.ByName(tx, s.Account, rootName)
-		return err
-	})
-	if errors.Is(err, store.ErrNotFound) {
-		id, plain := ident.AccessKeyID("AKIA"), ident.SecretKey()
-		k = &accessKey{ID: id, Sealed: s.Seal.Seal([]byte(plain), keyContext(id)), Principal: rootARN(s.Account), Active: true, Created: s.Now().UnixMilli()}
-		err = s.DB.Update(ctx, func(tx *store.Tx) error {
-			err := accessKeys.Insert(tx, store.Key{ID: id, Parent: s.Account, Name: rootName}, k)
-			if errors.Is(err, store.ErrExists) { // another node was first
-				k, err = accessKeys.ByName(tx, s.Account, rootName)
-			}
-			return err
-		})
-	}
+	k, err := s.rootKey(ctx)
 	if err != nil {
 		return "", "", err
 	}
 	secret, err = s.secret(k)
 	return k.ID, secret, err
+}
+
+func (s *Service) rootKey(ctx context.Context) (*accessKey, error) {
+	k, err := accessKeys.CachedByName(ctx, s.DB, s.Account, rootName)
+	if !errors.Is(err, store.ErrNotFound) {
+		return k, err
+	}
+	id, plain := ident.AccessKeyID("AKIA"), ident.SecretKey()
+	k = &accessKey{ID: id, Sealed: s.Seal.Seal([]byte(plain), keyContext(id)), Principal: rootARN(s.Account), Active: true, Created: s.Now().UnixMilli()}
+	out := k
+	err = s.DB.Update(ctx, func(tx *store.Tx) error {
+		out = k
+		err := accessKeys.Insert(tx, store.Key{ID: id, Parent: s.Account, Name: rootName}, k)
+		if errors.Is(err, store.ErrExists) { // another node was first
+			out, err = accessKeys.ByName(tx, s.Account, rootName)
+		}
+		return err
+	})
+	return out, err
 }
 
 func (s *Service) secret(k *accessKey) (seal.Secret, error) {

@@ -128,13 +128,13 @@ func (s *Service) gather(ctx context.Context, set *policy.Set, g *Grants, of str
 	set.Identity = append(set.Identity, inline...)
 	for _, a := range g.Attached {
 		if set.Identity, err = s.managed(ctx, set.Identity, a); err != nil {
-			return fmt.Errorf("iam: policies of %s: %w", of, err)
+			return fmt.Errorf("iam: policies of %s: %v", of, err) // not %w: it is no answer to the caller
 		}
 	}
 	if g.Boundary != "" {
 		b, err := s.managed(ctx, nil, g.Boundary)
 		if err != nil {
-			return fmt.Errorf("iam: permissions boundary of %s: %w", of, err)
+			return fmt.Errorf("iam: permissions boundary of %s: %v", of, err)
 		}
 		set.Boundary = b[0]
 	}
@@ -165,7 +165,7 @@ func (s *Service) sessionPolicies(ctx context.Context, set *policy.Set, ses *ses
 	}
 	for _, a := range ses.PolicyARNs {
 		if set.Session, err = s.managed(ctx, set.Session, a); err != nil {
-			return fmt.Errorf("iam: a session's managed policy: %w", err)
+			return fmt.Errorf("iam: a session's managed policy: %v", err)
 		}
 	}
 	return nil

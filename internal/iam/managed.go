@@ -17,7 +17,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/api/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/arn"
 	"github.com/gatehouse-dev/gatehouse/internal/policy"
-	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 )
 
@@ -78,13 +77,10 @@ func noPolicy(policyARN string) error {
 	return iam.NoSuchEntityException("Policy %s was not found.", policyARN)
 }
 
-// attachable words the error for a policy that cannot be attached.
-func attachable(err error, policyARN string) error {
-	if !shape.HasCode(err, "NoSuchEntity") {
-		return err
-	}
-	if name, ok := strings.CutPrefix(policyARN, awsPolicies); ok {
-		return iam.NoSuchEntityException("Policy %s does not exist or is not attachable. (If AWS has a managed policy %s, this server does not have it: make one of that content.)", policyARN, name)
+// notAttachable is the error for a policy that cannot be attached. Of AWS's own it says whose gap it is.
+func notAttachable(policyARN string) error {
+	if strings.HasPrefix(policyARN, awsPolicies) {
+		return iam.NoSuchEntityException("Policy %s does not exist or is not attachable. This server does not have all of AWS's managed policies: CreatePolicy makes one of the same content.", policyARN)
 	}
 	return iam.NoSuchEntityException("Policy %s does not exist or is not attachable.", policyARN)
 }

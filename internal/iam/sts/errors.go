@@ -1,0 +1,35 @@
+package sts
+
+import (
+	"github.com/gatehouse-dev/gatehouse/internal/api/sts"
+	"github.com/gatehouse-dev/gatehouse/internal/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/shape"
+)
+
+func accessDenied(format string, args ...any) error {
+	return shape.Errorf("AccessDenied", 403, format, args...)
+}
+
+// notAuthorized is how a signed caller is refused.
+func notAuthorized(c *iam.Caller, action, resource string) error {
+	return accessDenied("User: %s is not authorized to perform: %s on resource: %s", c.ARN, action, resource)
+}
+
+// notFederated is how the bearer of a token or an assertion is refused, who learns nothing of roles.
+func notFederated(action string) error { return accessDenied("Not authorized to perform %s", action) }
+
+func validation(format string, args ...any) error {
+	return shape.Errorf("ValidationError", 400, format, args...)
+}
+
+func invalidValue(format string, args ...any) error {
+	return shape.Errorf("InvalidParameterValue", 400, format, args...)
+}
+
+func unsupported(what string) error {
+	return validation("%s is not supported by this version of Gatehouse.", what)
+}
+
+func invalidToken(format string, args ...any) error {
+	return sts.InvalidIdentityTokenException(format, args...)
+}
