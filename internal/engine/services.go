@@ -54,7 +54,8 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	e.buckets = buckets.New(buckets.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 	e.params = parameters.New(parameters.Options{DB: e.db, Seal: box, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 
-	e.runtime = runtime.New(runtime.Options{Dir: filepath.Join(dir, "run"), Logs: e.logs, Logger: cfg.Logger, Now: cfg.Now, Prefork: true})
+	e.runtime = runtime.New(runtime.Options{Dir: filepath.Join(dir, "run"), Logs: e.logs, Logger: cfg.Logger, Now: cfg.Now, Prefork: true,
+		Surroundings: func() ([]string, error) { return e.surroundFunctions(dir) }})
 	e.onClose(e.runtime.Close)
 	e.functions = functions.New(functions.Options{DB: e.db, Seal: box, Runtime: e.runtime, Objects: e.buckets, CodeDir: filepath.Join(dir, "code"),
 		Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})

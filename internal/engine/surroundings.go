@@ -39,3 +39,17 @@ func (e *Engine) upstream(r *http.Request) (*url.URL, error) {
 	}
 	return u, nil
 }
+
+// surroundFunctions returns the variables by which functions reach the server, whatever SDK they have, and
+// makes the files for that. It is called when the first function runs.
+func (e *Engine) surroundFunctions(dir string) ([]string, error) {
+	files, err := surroundings.Write(dir, e.ca.PEM(), e.URL())
+	if err != nil {
+		return nil, err
+	}
+	var env []string
+	for _, v := range surroundings.Network(e.URL(), e.proxyPassword(), files, func(string) string { return "" }) {
+		env = append(env, v.Name+"="+v.Value)
+	}
+	return env, nil
+}

@@ -222,7 +222,7 @@ func (s *Service) spec(f *function, v *version, codeDir string) (*runtime.Spec, 
 		Name: f.Name, ARN: n.arn(), Version: v.Number, Revision: v.Build,
 		Runtime: v.Runtime, Handler: v.Handler, CodeDir: codeDir, Env: env,
 		Timeout: time.Duration(v.Timeout) * time.Second, MemoryMB: int(v.Memory), TmpMB: int(v.Storage),
-		LogGroup: v.LogGroup, Account: s.Account, Region: f.Region,
+		LogGroup: v.LogGroup, Role: v.Role, Account: s.Account, Region: f.Region,
 	}
 	if f.Reserved != nil {
 		spec.MaxConcurrency = int(*f.Reserved)

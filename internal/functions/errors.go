@@ -44,6 +44,8 @@ func runError(err error) error {
 		return user(lambda.TooManyRequestsException("%s", e.Message)).With("Reason", e.Reason)
 	case "RequestTooLargeException":
 		return user(lambda.RequestTooLargeException("%s", e.Message))
+	case "AccessDeniedException": // the execution role; Lambda's model does not have it
+		return user(shape.Errorf(e.Code, 403, "%s", e.Message))
 	case "InvalidRuntimeException":
 		return user(lambda.InvalidRuntimeException("%s", e.Message))
 	}

@@ -109,10 +109,13 @@ func (m *Manager) environ(s *Spec, interpreter, stream, tmp string, credentials 
 	env := m.baseEnv(interpreter)
 	env["AWS_XRAY_CONTEXT_MISSING"] = "LOG_ERROR"
 	env["HOME"], env["TMPDIR"] = tmp, tmp
-	common := env["NODE_OPTIONS"]
+	common, commonCerts := env["NODE_OPTIONS"], env[extraCerts]
 	maps.Copy(env, s.Env)
 	if own := s.Env["NODE_OPTIONS"]; own != "" && common != "" {
 		env["NODE_OPTIONS"] = common + " " + own
+	}
+	if own := s.Env[extraCerts]; own != "" && commonCerts != "" {
+		env[extraCerts] = joinCerts(s.CodeDir, own, commonCerts, tmp)
 	}
 	for _, k := range reserved {
 		delete(env, k)
@@ -135,6 +138,27 @@ func (m *Manager) environ(s *Spec, interpreter, stream, tmp string, credentials 
 	}
 	maps.Copy(env, credentials)
 	return env
+}
+
+// extraCerts names a file of roots for Node.js besides its own. It can be one file only.
+const extraCerts = "NODE_EXTRA_CA_CERTS"
+
+// joinCerts makes a file, in tmp, of a function's own roots and of those that all functions have. A
+// function may name a file of Lambda's, such as /var/runtime/ca-cert.pem, that is not here.
+func joinCerts(code, own, common, tmp string) string {
+	if rest, ok := strings.CutPrefix(own, "/var/task/"); ok {
+		own = rest
+	}
+	if !filepath.IsAbs(own) {
+		own = filepath.Join(code, own)
+	}
+	mine, err1 := os.ReadFile(own)
+	all, err2 := os.ReadFile(common)
+	path := filepath.Join(tmp, ".extra-ca.pem")
+	if err1 != nil || err2 != nil || os.WriteFile(path, slices.Concat(mine, []byte("\n"), all), 0o600) != nil {
+		return common
+	}
+	return path
 }
 
 func envList(env map[string]string) []string {

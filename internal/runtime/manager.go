@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -36,6 +37,8 @@ type Spec struct {
 
 	LogGroup        string // empty: /aws/lambda/NAME
 	LogStreamPrefix string // put before Lambda's own form of a stream name, 2026/11/21/[$LATEST]…
+
+	Role string // ARN of the execution role
 
 	Account, Region string
 }
@@ -94,11 +97,16 @@ type Options struct {
 	Logs LogSink // nil: logs go to Result.Log only
 
 	// Credentials returns AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN for a new
-	// environment. They must be valid for MaxAge and one invocation more. Nil: functions have none.
+	// environment. They must be valid for MaxAge and one invocation more. An [*Error] that it returns is
+	// what the caller is told. Nil: functions have none.
 	Credentials func(ctx context.Context, s *Spec) (map[string]string, error)
 
 	NodePath, PythonPath string   // interpreters; empty: node and python3 on the PATH
 	Env                  []string // further variables of all functions, NAME=VALUE; a function's own win
+
+	// Surroundings returns more of Env, and makes the files that it names. It is called once, before the
+	// first process starts. Nil: there is no more.
+	Surroundings func() ([]string, error)
 
 	Logger *slog.Logger
 	Now    func() time.Time // for log times and deadlines; durations are measured
@@ -215,6 +223,13 @@ func (m *Manager) prepare() error {
 		if err := os.WriteFile(filepath.Join(m.runtimeDir, name), b, 0o400); err != nil {
 			return err
 		}
+	}
+	if m.o.Surroundings != nil {
+		more, err := m.o.Surroundings()
+		if err != nil {
+			return fmt.Errorf("runtime: %w", err)
+		}
+		m.o.Env = slices.Concat(m.o.Env, more)
 	}
 	m.starter, err = newStarter()
 	if err == nil {

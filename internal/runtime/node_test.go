@@ -2,6 +2,9 @@ package runtime
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -152,5 +155,33 @@ func TestNodeTimeout(t *testing.T) {
 		if r := invoke(t, m, s, `{}`); string(r.Payload) != "1" {
 			t.Errorf("after the time-out: %s, want a new environment", r.Payload)
 		}
+	}
+}
+
+// A function's own roots stand beside those that all functions have, also where it names a file of Lambda's.
+func TestExtraCerts(t *testing.T) {
+	need(t, "node")
+	common := filepath.Join(t.TempDir(), "common.pem")
+	if err := os.WriteFile(common, []byte("common"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	m, _ := newManager(t, Options{Surroundings: func() ([]string, error) { calls++; return []string{"NODE_EXTRA_CA_CERTS=" + common}, nil }})
+	for own, want := range map[string]string{
+		"": "common", "own.pem": "own\n\ncommon", "/var/task/own.pem": "own\n\ncommon", "/var/runtime/ca-cert.pem": "common",
+	} {
+		s := spec("nodejs20.x", "index.handler", code(t, map[string]string{"own.pem": "own\n",
+			"index.js": "exports.handler = async () => require('fs').readFileSync(process.env.NODE_EXTRA_CA_CERTS, 'utf8')"}))
+		s.Name = "certs" + strconv.Itoa(len(own))
+		s.ARN += s.Name
+		if own != "" {
+			s.Env = map[string]string{"NODE_EXTRA_CA_CERTS": own}
+		}
+		if r := invoke(t, m, s, `{}`); string(r.Payload) != strconv.Quote(want) {
+			t.Errorf("%q: %s, want %q", own, r.Payload, want)
+		}
+	}
+	if calls != 1 {
+		t.Errorf("Surroundings was called %d times", calls)
 	}
 }
