@@ -28,10 +28,15 @@
 // that call functions, the gateway and triggers; [Service.FunctionPolicy] gives it to those who decide about
 // somebody of an account.
 //
+// # URLs
+//
+// The URL of a function, or of an alias, is part of the function's document, and a small document says whose
+// an id is. Package gateway serves it: [Service.FunctionURL].
+//
 // # What is not there
 //
 // Container images, layers, file systems, VPCs, dead-letter queues, SnapStart, JSON log format, code
-// signing, function URLs and event source mappings are refused by name. TracingConfig is kept and
+// signing, event source mappings and URLs that stream are refused by name. TracingConfig is kept and
 // shown, but no traces are recorded.
 package functions
 

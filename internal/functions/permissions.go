@@ -159,6 +159,9 @@ func (s *Service) AddPermission(ctx context.Context, in *lambda.AddPermissionReq
 	if err := checkPrincipal(in.Principal); err != nil {
 		return nil, err
 	}
+	if st.URLAuthType != "" && st.Action != "lambda:InvokeFunctionUrl" {
+		return nil, invalid("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
+	}
 	err = s.change(ctx, n, func(tx *store.Tx, f *function) error {
 		if err := s.policed(tx, f, n); err != nil {
 			return err

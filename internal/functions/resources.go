@@ -24,6 +24,7 @@ func (s *Service) Resources() []resource.Type {
 				"SnapStart", "Tags", "Timeout", "TracingConfig", "VpcConfig"},
 		},
 		{Name: "AWS::Lambda::Permission", Handler: permissionResource{s}},
+		{Name: "AWS::Lambda::Url", Handler: urlResource{s}},
 	}
 }
 

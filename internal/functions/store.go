@@ -18,6 +18,7 @@ type function struct {
 	LastBuild    string                     // what that version was made of
 	Aliases      map[string]*alias          `json:",omitempty"`
 	Policies     map[string]*resourcePolicy `json:",omitempty"` // by qualifier; "" is the function's own
+	URLs         map[string]*URL            `json:",omitempty"` // by alias; "" is the function's own
 	Reserved     *int64                     `json:",omitempty"` // concurrency
 	Tags         map[string]string          `json:",omitempty"`
 	Touched      int64                      `json:",omitempty"` // counts changes of what hangs on it elsewhere
@@ -152,6 +153,9 @@ func remove(tx *store.Tx, id string) error {
 		}
 	}
 	if _, err := versions.DeleteAll(tx, id); err != nil {
+		return err
+	}
+	if _, err := urlOwners.DeleteAll(tx, id); err != nil {
 		return err
 	}
 	return functions.Delete(tx, id)

@@ -250,7 +250,7 @@ func (s *Service) DeleteAlias(ctx context.Context, in *lambda.DeleteAliasRequest
 	err = s.change(ctx, n, func(tx *store.Tx, f *function) error {
 		delete(f.Aliases, in.Name)
 		delete(f.Policies, in.Name)
-		return nil
+		return dropURL(tx, f, in.Name)
 	})
 	return &lambda.DeleteAliasResponse{}, err
 }

@@ -73,7 +73,7 @@ func TestWire(t *testing.T) {
 		{"concurrency", "PUT", "/2017-10-31/functions/f/concurrency", `{"ReservedConcurrentExecutions":0}`, nil, 200, `{"ReservedConcurrentExecutions":0}`, nil},
 		{"throttled", "POST", "/2015-03-31/functions/f/invocations", `{}`, nil, 429, `"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded"`, map[string]string{"X-Amzn-Errortype": "TooManyRequestsException"}},
 		{"tags", "GET", "/2017-03-31/tags/" + strings.ReplaceAll(arnOf("f"), ":", "%3A"), ``, nil, 200, `{"Tags":{}}`, nil},
-		{"not built", "GET", "/2021-10-31/functions/f/url", ``, nil, 501, `GetFunctionUrlConfig`, nil},
+		{"not built", "GET", "/2015-03-31/event-source-mappings/", ``, nil, 501, `ListEventSourceMappings`, nil},
 		{"delete", "DELETE", "/2015-03-31/functions/f", ``, nil, 204, "", nil},
 	} {
 		resp, body := call(tt.method, tt.path, tt.body, tt.header...)

@@ -48,10 +48,10 @@ type exchange struct {
 	names []string // scratch: names of headers
 }
 
-// begin makes x the exchange of a request. idHeader is the header in which the client finds the request's id.
-func (x *exchange) begin(g *Gateway, w http.ResponseWriter, r *http.Request, t Target, idHeader string) {
+// begin makes x the exchange of a request. idHeader is the header in which the client finds its id.
+func (x *exchange) begin(g *Gateway, w http.ResponseWriter, r *http.Request, t Target, idHeader, id string) {
 	names := x.names[:0]
-	*x = exchange{g: g, w: w, r: r, t: t, id: newRequestID(), start: g.Now(), names: names}
+	*x = exchange{g: g, w: w, r: r, t: t, id: id, start: g.Now(), names: names}
 	x.source = host(r.RemoteAddr)
 	w.Header()[idHeader] = []string{x.id}
 	if g.Recorder == nil {

@@ -49,6 +49,7 @@ type Options struct {
 	Invoker   Invoker
 	Permitter Permitter
 	IAM       Identities
+	URLs      FunctionURLs // nil: no function has one
 	Verifier  authorizer.TokenVerifier
 	Recorder  *trace.Recorder // nil: traces are not kept
 	AccessLog LogSink         // nil: no access logs
@@ -75,6 +76,7 @@ type Gateway struct {
 	claims    claimsCache
 	transport http.RoundTripper
 	kinds     []kind
+	urls      functionURLs
 }
 
 // kind is a kind of APIs, each with its own way of finding stage and route, its events and its words for
@@ -99,6 +101,7 @@ func New(o Options) *Gateway {
 		g.Now = time.Now
 	}
 	g.kinds = []kind{newHTTPAPIs(g)}
+	g.urls.exchanges.New = func() any { return new(urlExchange) }
 	return g
 }
 

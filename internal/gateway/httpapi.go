@@ -41,7 +41,7 @@ type httpExchange struct {
 
 func (k *httpAPIs) serve(w http.ResponseWriter, r *http.Request, t Target) {
 	x := k.exchanges.Get().(*httpExchange)
-	x.begin(k.g, w, r, t, "Apigw-Requestid")
+	x.begin(k.g, w, r, t, "Apigw-Requestid", newRequestID())
 	x.serve(k)
 	var log *logFormat
 	if x.plan != nil {

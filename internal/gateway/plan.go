@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"strconv"
-	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/gateway/authorizer"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
@@ -38,26 +37,7 @@ func (k *httpAPIs) compile(s *httpapis.Snapshot) any {
 	p := &plan{routes: make([]routePlan, len(s.Routes)), api: authorizer.API{ID: s.APIID, Stage: s.Stage, Region: s.Region, Account: s.Account},
 		domain: s.APIID + ".execute-api." + s.Region + ".amazonaws.com"}
 	if c := s.CORS; c != nil {
-		p.cors = &cors{origins: map[string]bool{}, credentials: shape.Val(c.AllowCredentials)}
-		for _, o := range c.AllowOrigins {
-			if prefix, ok := strings.CutSuffix(o, "*"); o == "*" {
-				p.cors.anyOrigin = true
-			} else if ok {
-				p.cors.prefixes = append(p.cors.prefixes, prefix)
-			} else {
-				p.cors.origins[strings.TrimSuffix(o, "/")] = true
-			}
-		}
-		list := func(values []string) []string {
-			if len(values) == 0 {
-				return nil
-			}
-			return []string{strings.Join(values, ",")}
-		}
-		p.cors.methods, p.cors.headers, p.cors.expose = list(c.AllowMethods), list(c.AllowHeaders), list(c.ExposeHeaders)
-		if c.MaxAge != nil {
-			p.cors.maxAge = []string{strconv.FormatInt(*c.MaxAge, 10)}
-		}
+		p.cors = newCORS(c.AllowOrigins, c.AllowMethods, c.AllowHeaders, c.ExposeHeaders, c.MaxAge, shape.Val(c.AllowCredentials))
 	}
 	if s.AccessLog != nil {
 		p.log = compileLog(s)
