@@ -22,7 +22,7 @@ type Caller struct {
 	policy.Principal
 	AccessKey string
 	Session   *session.Session // nil with long-lived keys
-	MFA       bool             // the session was begun with a code of an MFA device
+	MFA       bool             // the session was begun, or the call made, with a code of an MFA device
 	LongLived bool             // it signed with a key of its own, which no session stands behind
 
 	owner string // id of the user's or role's document

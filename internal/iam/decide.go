@@ -65,9 +65,14 @@ func (s *Service) policies(ctx context.Context, c *Caller) (set policy.Set, err 
 	case policy.User:
 		err = s.userPolicies(ctx, &set, c, c.ID)
 	case policy.FederatedUser:
+		// Without policies of its own the session may do nothing but what a resource's policy gives to it.
+		// https://docs.aws.amazon.com/STS/latest/APIReference/API_GetFederationToken.html
+		if c.Session == nil || len(c.Session.Policies)+len(c.Session.PolicyARNs) == 0 {
+			return set, nil
+		}
 		if c.Issuer == s.root.ARN {
 			set.Identity, err = s.managed(ctx, nil, administrator)
-		} else if c.Session != nil {
+		} else {
 			err = s.userPolicies(ctx, &set, c, c.Session.OwnerID)
 		}
 	}
@@ -221,15 +226,18 @@ func (x *callerContext) Values(key string) []string {
 			return nil
 		}
 		return []string{time.Unix(ses.Issued, 0).UTC().Format(time.RFC3339)}
-	case "aws:multifactorauthpresent": // there is none for long-lived keys
+	case "aws:multifactorauthpresent": // there is none for long-lived keys, unless a code came along
+		if x.c.MFA {
+			return isTrue
+		}
 		if ses == nil {
 			return nil
 		}
-		if ses.MFA {
-			return isTrue
-		}
 		return isFalse
 	case "aws:multifactorauthage":
+		if ses == nil && x.c.MFA {
+			return []string{"0"}
+		}
 		if ses == nil || !ses.MFA || x.more == nil {
 			return nil
 		}

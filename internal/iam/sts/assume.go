@@ -103,13 +103,10 @@ func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleRequest) (*s
 // checkMFA checks the code of a device of the caller's, who must be a user with a key of its own.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
 func (s *Service) checkMFA(ctx context.Context, c *iam.Caller, serial, code *string) error {
-	switch {
-	case s.o.MFA == nil:
-		return unsupported("SerialNumber")
-	case serial == nil || code == nil || c.Session != nil:
+	if serial == nil || code == nil || c.Session != nil {
 		return accessDenied("MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code.")
 	}
-	return s.o.MFA.CheckMFA(ctx, c, *serial, *code)
+	return s.o.IAM.VerifyMFA(ctx, c, *serial, *code)
 }
 
 // FunctionCredentials returns credentials of a function's execution role, good for twelve hours. The

@@ -45,19 +45,11 @@ type Verifier interface {
 	Verify(ctx context.Context, raw, issuer string) (*token.Token, error)
 }
 
-// MFA knows the devices of users.
-type MFA interface {
-	// CheckMFA tells whether code is one of the user's device with the serial number, now. An error that is
-	// not about the store is a *shape.Error in AWS's words.
-	CheckMFA(ctx context.Context, c *iam.Caller, serial, code string) error
-}
-
 // Options are what a [Service] needs.
 type Options struct {
 	IAM      *iam.Service
 	Mint     *session.Mint // nil: IAM's
 	Verifier Verifier      // of web identity tokens; nil: they are refused by name
-	MFA      MFA           // nil: devices are refused by name
 	Logger   *slog.Logger
 	Now      func() time.Time // nil: time.Now
 }

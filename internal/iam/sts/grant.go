@@ -32,7 +32,6 @@ const (
 
 const (
 	defaultDuration = time.Hour
-	minDuration     = 15 * time.Minute
 	chainDuration   = time.Hour // longest of a session that a session begins
 
 	maxPolicyARNs = 10

@@ -21,8 +21,6 @@ const (
 
 	userDuration = 12 * time.Hour // of sessions of users and federated users, unless they ask for another
 	rootDuration = time.Hour      // longest of a session of the root
-
-	actFederation = "sts:GetFederationToken"
 )
 
 // GetCallerIdentity says who calls. Nobody needs a permission for it, and no policy can forbid it.
@@ -111,15 +109,14 @@ func (s *Service) GetFederationToken(ctx context.Context, in *sts.GetFederationT
 	if err != nil {
 		return nil, err
 	}
-	resource := arn.New("sts", "", call.Account, "federated-user/"+in.Name).String()
-	about := t.about(call, nil, "", "")
-	for _, action := range actions(actFederation, &t, "") {
-		d, err := s.o.IAM.Decide(ctx, c, &policy.Request{Action: action, Resource: resource, Context: about}, nil)
+	if len(t.given) > 0 { // GetFederationToken itself is decided where all operations are: on the wire
+		resource := arn.New("sts", "", call.Account, "federated-user/"+in.Name).String()
+		d, err := s.o.IAM.Decide(ctx, c, &policy.Request{Action: actTagSession, Resource: resource, Context: t.about(call, nil, "", "")}, nil)
 		if err != nil {
 			return nil, err
 		}
 		if !d.Allowed {
-			return nil, notAuthorized(c, action, resource)
+			return nil, notAuthorized(c, actTagSession, resource)
 		}
 	}
 	ses := &session.Session{Type: policy.FederatedUser, Account: call.Account, OwnerARN: c.ARN, OwnerID: c.ID, OwnerName: c.Name, Name: in.Name, Tags: t.all}
