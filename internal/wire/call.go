@@ -15,7 +15,8 @@ type Call struct {
 	Partition string // "aws"
 	Principal string // ARN of the caller; empty where the operation needs none
 	AccessKey string
-	Caller    any // from [Identity.Caller]; nil where the operation needs none
+	Caller    any    // from [Identity.Caller]; nil where the operation needs none
+	Via       string // the service that makes the call with the caller's rights, "cloudformation.amazonaws.com"; "" for the caller's own
 	SourceIP  string
 	UserAgent string
 	Host      string // as the client wrote it, with its port

@@ -155,6 +155,11 @@ func (k *keys) Values(key string) []string {
 	case strings.HasPrefix(key, "iam:resourcetag/"), strings.HasPrefix(key, "ssm:resourcetag/"):
 		return k.resourceTag(key[len("iam:resourcetag/"):])
 	}
+	if k.op.more != nil {
+		if v := k.op.more(k.asking, key); v != nil {
+			return v
+		}
+	}
 	return k.base.Values(key)
 }
 
@@ -163,13 +168,9 @@ func (k *keys) requestTags(f func(key, value string) bool) {
 	has := false
 	switch {
 	case len(k.op.tags) == 2:
-		names, values := k.op.tags[0].values(k.asking, nil), walkAll(k.asking, &k.op.tags[1])
+		names, values := walkAll(k.asking, &k.op.tags[0]), walkAll(k.asking, &k.op.tags[1])
 		for i, name := range names {
-			value := ""
-			if i < len(values) {
-				value = values[i]
-			}
-			if !f(name, value) {
+			if !f(name, values[i]) {
 				return
 			}
 		}

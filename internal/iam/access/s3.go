@@ -2,6 +2,7 @@ package access
 
 import (
 	"net/url"
+	"reflect"
 	"strings"
 )
 
@@ -104,20 +105,45 @@ key s3:x-amz-website-redirect-location WebsiteRedirectLocation: PutObject CopyOb
 key s3:x-amz-object-ownership ObjectOwnership: CreateBucket
 key s3:object-lock-mode ObjectLockMode: PutObject CopyObject CreateMultipartUpload
 key s3:object-lock-legal-hold ObjectLockLegalHoldStatus: PutObject CopyObject CreateMultipartUpload
-key s3:RequestObjectTagKeys Tagging:tagkeys: PutObject CopyObject CreateMultipartUpload
-key s3:RequestObjectTagKeys Tagging.TagSet[].Key: PutObjectTagging
 `,
 	transforms: map[string]transform{
 		"source":  func(a *asking, v string) string { object, _ := a.copySource(v); return object },
 		"version": func(a *asking, v string) string { _, version := a.copySource(v); return version },
-		"tagkeys": func(_ *asking, v string) string { // of one tag; several are not told apart by a policy here
-			q, _ := url.ParseQuery(v)
-			for k := range q {
-				return k
-			}
-			return ""
-		},
 	},
+	more: objectTags,
+}
+
+// objectTags gives the keys about the tags that an object gets.
+func objectTags(a *asking, key string) (out []string) {
+	name, one := strings.CutPrefix(key, "s3:requestobjecttag/")
+	if !one && key != "s3:requestobjecttagkeys" {
+		return nil
+	}
+	tag := func(k, v string) {
+		if !one {
+			out = append(out, k)
+		} else if strings.EqualFold(k, name) {
+			out = append(out, v)
+		}
+	}
+	switch tagging := a.in.FieldByName("Tagging"); {
+	case !tagging.IsValid():
+	case tagging.Type() == reflect.TypeFor[*string](): // x-amz-tagging, in the form of a query
+		for _, text := range walk(tagging, nil, nil) {
+			q, _ := url.ParseQuery(text)
+			for k, values := range q {
+				for _, v := range values {
+					tag(k, v)
+				}
+			}
+		}
+	case len(a.op.tags) == 2:
+		values := walkAll(a, &a.op.tags[1])
+		for i, k := range walkAll(a, &a.op.tags[0]) {
+			tag(k, values[i])
+		}
+	}
+	return out
 }
 
 // copySource reads x-amz-copy-source: BUCKET/KEY, encoded as in a URL, perhaps with ?versionId=….

@@ -16,6 +16,7 @@ type table struct {
 	types      map[string]string // names of resources
 	rules      string
 	transforms map[string]transform
+	more       func(a *asking, key string) []string // further condition keys; may be nil
 
 	// rest makes the rule of every operation that the rules do not name: the HTTP method is the action, the
 	// path the resource, as API Gateway has it. The text is what of the path is left out: "/v2".
@@ -33,6 +34,7 @@ type operation struct {
 	tags    []path           // keys and values of tags in the input
 	tagMap  *path            // to a map of tags
 	tagKeys *path
+	more    func(a *asking, key string) []string
 }
 
 // rule is one question.
@@ -70,7 +72,7 @@ func (t *table) compile(m *shape.Model) {
 		in := reflect.TypeOf(op.New()).Elem()
 		o := t.ops[name]
 		if o == nil {
-			o = new(operation)
+			o = &operation{more: t.more}
 			o.findTags(in)
 			t.ops[name] = o
 		}
