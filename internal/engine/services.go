@@ -13,12 +13,13 @@ import (
 	logsapi "github.com/gatehouse-dev/gatehouse/internal/api/logs"
 	"github.com/gatehouse-dev/gatehouse/internal/api/s3"
 	"github.com/gatehouse-dev/gatehouse/internal/api/ssm"
-	"github.com/gatehouse-dev/gatehouse/internal/api/sts"
+	stsapi "github.com/gatehouse-dev/gatehouse/internal/api/sts"
 	"github.com/gatehouse-dev/gatehouse/internal/buckets"
 	"github.com/gatehouse-dev/gatehouse/internal/functions"
 	"github.com/gatehouse-dev/gatehouse/internal/gateway"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 	"github.com/gatehouse-dev/gatehouse/internal/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/iam/sts"
 	"github.com/gatehouse-dev/gatehouse/internal/keys"
 	"github.com/gatehouse-dev/gatehouse/internal/logs"
 	"github.com/gatehouse-dev/gatehouse/internal/message"
@@ -49,6 +50,8 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	mint := session.NewMint(box, cfg.Now)
 	e.iam = iam.New(iam.Options{DB: e.db, Seal: box, Sessions: mint, Account: cfg.Account, Region: cfg.Region, Open: cfg.AuthOpen, Logger: cfg.Logger, Now: cfg.Now})
 	e.onClose(e.iam.Close)
+	verifier := token.NewVerifier(token.Options{Local: e.localKeys, Now: cfg.Now})
+	tokens := sts.New(sts.Options{IAM: e.iam, Verifier: verifier, Logger: cfg.Logger, Now: cfg.Now})
 	e.logs = logs.New(logs.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 	e.onClose(e.logs.Close)
 	e.buckets = buckets.New(buckets.Options{DB: e.db, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
@@ -71,7 +74,6 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	e.registry = new(resource.Registry) // filled below
 	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Account: cfg.Account, Outputs: e.reachable, Seal: box, Logger: cfg.Logger, Now: cfg.Now})
 
-	verifier := token.NewVerifier(token.Options{Local: e.localKeys, Now: cfg.Now})
 	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
 		Recorder: e.recorder, AccessLog: e.logs, Logger: cfg.Logger, Now: cfg.Now})
 
@@ -81,7 +83,7 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 		{Model: &lambda.Model, Handler: e.functions, MaxBody: functions.MaxBody},
 		{Model: &cloudformation.Model, Handler: e.stacks},
 		{Model: &iamapi.Model, Handler: e.iam},
-		{Model: &sts.Model, Handler: e.iam.STS()},
+		{Model: &stsapi.Model, Handler: tokens},
 		{Model: &s3.Model, Handler: e.buckets},
 		{Model: &logsapi.Model, Handler: e.logs},
 		{Model: &ssm.Model, Handler: e.params},

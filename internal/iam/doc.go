@@ -1,4 +1,4 @@
-// Package iam answers IAM and STS, and says who a caller of the control plane is.
+// Package iam answers IAM, and says who a caller of the control plane is.
 //
 // An account has a root, whose access key is made on first run, kept sealed in the store and written
 // to the data directory for `gatehouse env`. A call is let in when its Signature Version 4 is right
@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/iam"
-	"github.com/gatehouse-dev/gatehouse/internal/api/sts"
 	"github.com/gatehouse-dev/gatehouse/internal/policy"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
@@ -37,7 +36,7 @@ type Options struct {
 	Now      func() time.Time // nil: time.Now
 }
 
-// Service implements the IAM API. [Service.STS] is the STS API beside it.
+// Service implements the IAM API. Package sts, below this one, is the STS API.
 type Service struct {
 	iam.Unimplemented
 	Options
@@ -48,10 +47,7 @@ type Service struct {
 	used      lastUsed
 }
 
-var (
-	_ iam.Handler = (*Service)(nil)
-	_ sts.Handler = stsHandler{}
-)
+var _ iam.Handler = (*Service)(nil)
 
 // New returns a service.
 func New(o Options) *Service {
