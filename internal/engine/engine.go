@@ -24,6 +24,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/gateway"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 	"github.com/gatehouse-dev/gatehouse/internal/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/identitypools"
 	"github.com/gatehouse-dev/gatehouse/internal/keys"
 	"github.com/gatehouse-dev/gatehouse/internal/localca"
 	"github.com/gatehouse-dev/gatehouse/internal/logs"
@@ -71,6 +72,8 @@ type Engine struct {
 	buckets   *buckets.Service
 	params    *parameters.Service
 	stacks    *stacks.Service
+
+	identities *identitypools.Service
 
 	services []wire.Service     // the AWS APIs that are served
 	registry *resource.Registry // the resource types of stacks
@@ -213,8 +216,11 @@ func (e *Engine) credentials(ctx context.Context) error {
 	return nil
 }
 
-// localKeys finds the keys of a local pool by either form of its issuer.
+// localKeys finds the keys of a local pool by either form of its issuer, and those of identity pools.
 func (e *Engine) localKeys(ctx context.Context, issuer string) (token.KeySource, bool) {
+	if issuer == identitypools.Issuer {
+		return e.identities.KeySource(), true
+	}
 	pool, ok := e.pools.IssuerPool(ctx, issuer)
 	if !ok {
 		return nil, false

@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/api/apigatewayv2"
 	"github.com/gatehouse-dev/gatehouse/internal/api/cloudformation"
+	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidentity"
 	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidp"
 	iamapi "github.com/gatehouse-dev/gatehouse/internal/api/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/api/lambda"
@@ -20,6 +21,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 	"github.com/gatehouse-dev/gatehouse/internal/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/iam/sts"
+	"github.com/gatehouse-dev/gatehouse/internal/identitypools"
 	"github.com/gatehouse-dev/gatehouse/internal/keys"
 	"github.com/gatehouse-dev/gatehouse/internal/logs"
 	"github.com/gatehouse-dev/gatehouse/internal/message"
@@ -69,16 +71,19 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 		issuer = func(_, pool string) string { return cfg.Issuer + "/" + pool }
 	}
 	e.pools = userpools.New(userpools.Options{DB: e.db, Seal: box, Keys: e.keys, Outbox: e.outbox, Account: cfg.Account, Issuer: issuer, Logger: cfg.Logger, Now: cfg.Now})
+	e.identities = identitypools.New(identitypools.Options{DB: e.db, Seal: box, Keys: e.keys, Verifier: verifier, UserPools: e.pools, STS: tokens,
+		OIDCProvider: e.oidcProvider, SAML: e.samlLogin, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 	e.apis = httpapis.New(httpapis.Options{DB: e.db, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.registry = new(resource.Registry) // filled below
 	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Account: cfg.Account, Outputs: e.reachable, Seal: box, Logger: cfg.Logger, Now: cfg.Now})
 
-	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
+	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, IAM: e.iam, URLs: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
 		Recorder: e.recorder, AccessLog: e.logs, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.services = []wire.Service{
 		{Model: &cognitoidp.Model, Handler: e.pools},
+		{Model: &cognitoidentity.Model, Handler: e.identities},
 		{Model: &apigatewayv2.Model, Handler: e.apis},
 		{Model: &lambda.Model, Handler: e.functions, MaxBody: functions.MaxBody},
 		{Model: &cloudformation.Model, Handler: e.stacks},
@@ -101,7 +106,7 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 		Services: e.services, Auth: e.iam, Account: cfg.Account, DefaultRegion: cfg.Region, Logger: cfg.Logger, Now: cfg.Now,
 		AllowOrigin: e.origins(), Observe: e.observe,
 	})
-	e.signin = &signin.Handler{Pools: e.pools, Logger: cfg.Logger}
+	e.signin = &signin.Handler{Pools: e.pools, Identities: e.identities, Logger: cfg.Logger}
 	e.admin = admin.New(admin.Options{Version: Version, CA: e.ca.PEM(), Recorder: e.recorder, Outbox: e.outbox, Logs: e.logs, Authorize: e.authorizeAdmin, Reset: e.resetter(), Closing: e.closing, Logger: cfg.Logger})
 	return nil
 }
