@@ -30,6 +30,10 @@ func (e *Engine) front(w http.ResponseWriter, r *http.Request) {
 		e.gateway.Serve(w, r, t)
 		return
 	}
+	if t, ok := urlTarget(r); ok {
+		e.gateway.ServeFunctionURL(w, r, t)
+		return
+	}
 	if strings.HasPrefix(r.URL.Path, admin.Prefix) {
 		if why := e.stranger(r); why != "" && r.URL.Path != admin.Prefix+"health" && r.URL.Path != admin.Prefix+"ca.pem" {
 			http.Error(w, why, http.StatusForbidden)
@@ -100,8 +104,9 @@ func apiTarget(r *http.Request) (gateway.Target, bool) {
 // unreachable is the address that an API has on AWS, where no DNS leads to this server.
 var unreachable = regexp.MustCompile(`https://([a-z0-9]{10})\.execute-api\.[a-z0-9-]+\.amazonaws\.com`)
 
-// reachable rewrites addresses of APIs in the output of a stack to ones that can be opened.
+// reachable rewrites addresses of APIs and functions in the output of a stack to ones that can be opened.
 func (e *Engine) reachable(output string) string {
+	output = unreachableURL.ReplaceAllString(output, e.PublicURL()+urlPrefix+"$1")
 	return unreachable.ReplaceAllString(output, e.PublicURL()+"/_aws/execute-api/$1")
 }
 

@@ -14,8 +14,11 @@
 //	authorizer   package authorizer
 //	integration  lambda.go with event2.go and event1.go, or proxy.go
 //
+// URLs of functions (functionurl.go) have neither stages nor routes: [Gateway.ServeFunctionURL] takes a request
+// through CORS, signature, policies and the function to its answer, in Lambda's words.
+//
 // What all kinds share is in exchange.go (the request, its body, its trace), throttle.go, function.go (the
-// call of a function), client.go (the HTTP client), event.go and caller.go (parts of events), accesslog.go,
+// call of a function), client.go (the HTTP client), event.go, event2.go and caller.go (parts of events), cors.go, accesslog.go,
 // and in package authorizer.
 //
 // Each step leaves a line in the request's trace, which the recorder keeps under the request id that the

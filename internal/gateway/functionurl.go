@@ -66,7 +66,10 @@ type urlExchange struct {
 }
 
 func (x *urlExchange) serve() {
-	u, err := x.g.URLs.FunctionURL(x.r.Context(), x.t.APIID)
+	u, err := (*functions.URL)(nil), functions.ErrNoURL
+	if x.g.URLs != nil {
+		u, err = x.g.URLs.FunctionURL(x.r.Context(), x.t.APIID)
+	}
 	if err != nil {
 		if errors.Is(err, functions.ErrNoURL) {
 			x.trace.Fail("function URL", "no function has such a URL", x.t.APIID, "the id of a function URL")
@@ -145,7 +148,8 @@ func (x *urlExchange) refuse() {
 	case c.Refusal == authorizer.Forbidden, c.Refusal == authorizer.NoSignature:
 		x.forbidden()
 	default:
-		x.fail(http.StatusForbidden, c.Type, c.Message)
+		message, _, _ := strings.Cut(c.Message, "\n") // without the canonical request
+		x.fail(http.StatusForbidden, c.Type, message)
 	}
 }
 

@@ -67,7 +67,7 @@ func NewJWT(c JWT) Authorizer {
 }
 
 func (z *jwt) Authorize(r *Request, out *Result) {
-	raw, source := z.identity(r.HTTP)
+	raw, source := bearer(r.HTTP, z.sources)
 	if raw == "" {
 		r.Trace.Fail("identity source", "the request bears no token", "nothing", z.wantToken)
 		out.Refusal, out.Challenge, out.Why = NoIdentity, "Bearer", "no token"
@@ -129,10 +129,10 @@ func quoted(s string) string {
 	return `"` + s + `"`
 }
 
-// identity returns the token that the request bears, and where it was.
-func (z *jwt) identity(r *http.Request) (raw, source string) {
-	for i := range z.sources {
-		src := &z.sources[i]
+// bearer returns the token that the request bears, and where it was.
+func bearer(r *http.Request, sources []identitySource) (raw, source string) {
+	for i := range sources {
+		src := &sources[i]
 		if src.query == "" {
 			if v := r.Header[src.header]; len(v) > 0 {
 				raw = v[0]
