@@ -295,7 +295,7 @@ func (r *run) remove(ctx context.Context, req, unsure *resource.Request) error {
 		}
 		req.PhysicalID = res.PhysicalID
 	}
-	return h.Delete(ctx, req)
+	return h.Delete(r.on(ctx, req), req)
 }
 
 // deleted notes that nothing doomed is left of a resource.

@@ -82,7 +82,7 @@ func (s *Service) lookupParameter(ctx context.Context) template.Lookup {
 		return nil
 	}
 	return func(name string) (string, bool, error) {
-		v, err := s.o.Parameter(ctx, name)
+		v, err := s.parameter(ctx, name)
 		if noParameter(err) {
 			return "", false, nil
 		}

@@ -194,6 +194,9 @@ func (s *Service) remove(ctx context.Context, st *Stack, rows map[string]*Resour
 	if in.RoleARN != nil {
 		st.RoleARN = *in.RoleARN
 	}
+	if _, err := s.as(ctx, st, st.RoleARN); err != nil {
+		return nil, err
+	}
 	return s.begin(ctx, st, op, rows, nil, false, func(tx *store.Tx) error { return checkExports(tx, st, nil) })
 }
 

@@ -148,6 +148,10 @@ func (s *Service) changeSet(ctx context.Context, name string, stack *string) (*C
 	return view(ctx, s.o.DB, func(tx *store.Tx) (*ChangeSet, error) {
 		if isID(name) {
 			c, err := changeSets.Get(tx, name)
+			// Policies were asked about the stack that was named.
+			if named := shape.Val(stack); err == nil && named != "" && named != c.StackName && named != c.StackID {
+				err = store.ErrNotFound
+			}
 			if errors.Is(err, store.ErrNotFound) {
 				err = noChangeSet(name)
 			}
@@ -337,11 +341,15 @@ func (s *Service) execute(ctx context.Context, st *Stack, rows map[string]*Resou
 	if err != nil {
 		return nil, err
 	}
+	acting, err := s.as(ctx, st, c.Target.RoleARN)
+	if err != nil {
+		return nil, err
+	}
 	p := &proposal{target: c.Target, tags: !sameTags(c.Target.Tags, st.Tags), changed: true}
 	if p.desired, err = s.restore(st, t.Text, c.Target.Params); err != nil {
 		return nil, asInvalid(err)
 	}
-	if p.plan, err = s.plan(ctx, st, rows, p.desired, p.tags); err != nil {
+	if p.plan, err = s.plan(acting, st, rows, p.desired, p.tags); err != nil {
 		return nil, asInvalid(err)
 	}
 	also := func(tx *store.Tx) error { return obsolete(tx, st.ID, c.ID) }

@@ -32,7 +32,7 @@ func checkName(name string) error {
 
 // newStack makes the record of a stack that does not exist yet.
 func (s *Service) newStack(ctx context.Context, name string) *Stack {
-	c := callerOf(ctx, s.o.Account)
+	c := s.callerOf(ctx)
 	st := &Stack{Name: name, Region: c.Region, Account: c.Account, Partition: c.Partition, Created: s.o.Now().UnixMilli()}
 	st.ID = arn.ARN{
 		Partition: c.Partition, Service: "cloudformation", Region: c.Region, Account: c.Account,
@@ -72,6 +72,13 @@ func (s *Service) propose(ctx context.Context, st *Stack, rows map[string]*Resou
 	if err != nil {
 		return nil, err
 	}
+	role := st.RoleARN
+	if w.role != nil {
+		role = *w.role
+	}
+	if ctx, err = s.as(ctx, st, role); err != nil {
+		return nil, err
+	}
 	d, err := s.compile(text, given, s.lookupParameter(ctx), pseudo(st))
 	if err != nil {
 		return nil, asInvalid(err)
@@ -81,15 +88,12 @@ func (s *Service) propose(ctx context.Context, st *Stack, rows map[string]*Resou
 	}
 	t := &Target{
 		Template: templateID(st.ID, text), Description: d.source.Description, Params: s.storedParams(d),
-		Tags: st.Tags, Capabilities: w.capabilities, RoleARN: st.RoleARN,
+		Tags: st.Tags, Capabilities: w.capabilities, RoleARN: role,
 	}
 	if w.tags != nil {
 		if t.Tags, err = readTags(w.tags); err != nil {
 			return nil, err
 		}
-	}
-	if w.role != nil {
-		t.RoleARN = *w.role
 	}
 	p := &proposal{desired: d, target: t, tags: !sameTags(t.Tags, st.Tags)}
 	if p.plan, err = s.plan(ctx, st, rows, d, p.tags); err != nil {
@@ -132,7 +136,7 @@ func sameTags(a, b []Tag) bool {
 // begin makes an operation durable and runs it. st is as it was read, but for its new status; fresh says
 // that it does not exist yet. f may add to the transaction.
 func (s *Service) begin(ctx context.Context, st *Stack, op *Operation, rows map[string]*Resource, p *proposal, fresh bool, f func(tx *store.Tx) error) (*run, error) {
-	op.ID, op.Phase, op.Call = ident.UUID(), forward, callerOf(ctx, s.o.Account)
+	op.ID, op.Phase, op.Call = ident.UUID(), forward, s.callerOf(ctx)
 	rev := st.Rev
 	st.Rev++
 	if op.Token != "" {

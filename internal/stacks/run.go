@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/ident"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
+	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
 // run drives one operation. Only its own goroutine touches it, but for wake and done; handlers run on
@@ -28,6 +29,7 @@ type run struct {
 	wake  chan struct{}
 	done  chan struct{}
 	ended bool
+	asked wire.Authorizer // about all that handlers do; nil: nobody
 
 	signal  string // that was left for the operation
 	stopped string // why the forward phase was ended before its time
@@ -83,6 +85,9 @@ func (r *run) drive() (err error) {
 			err = fmt.Errorf("stacks: panic: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if err := r.become(); err != nil {
+		return err
+	}
 	for !r.ended {
 		switch {
 		case r.op.Kind == opDelete:
@@ -409,7 +414,7 @@ func (e *panicError) Error() string { return "Internal Failure" }
 func (r *run) request(row *Resource, thing *State, token string, tags []Tag) *resource.Request {
 	req := &resource.Request{
 		StackID: r.stack.ID, StackName: r.stack.Name, LogicalID: row.Logical, PhysicalID: thing.Physical,
-		Type: thing.Type, Token: token, Props: cloneProps(thing.Props),
+		Type: thing.Type, Token: token, Props: cloneProps(thing.Props), TagsChanged: r.op.Kind == opUpdate && r.op.TagsChanged,
 		Tags: map[string]string{
 			"aws:cloudformation:stack-name": r.stack.Name, "aws:cloudformation:stack-id": r.stack.ID,
 			"aws:cloudformation:logical-id": row.Logical,
@@ -438,7 +443,7 @@ func (r *run) create(req *resource.Request) call {
 		if err != nil {
 			return resource.Result{}, err
 		}
-		res, err := h.Create(ctx, req)
+		res, err := h.Create(r.on(ctx, req), req)
 		if err == nil && res.PhysicalID == "" {
 			err = errors.New("the handler of " + req.Type + " returned no physical id")
 		}
@@ -452,7 +457,7 @@ func (r *run) update(req *resource.Request) call {
 		if err != nil {
 			return resource.Result{}, err
 		}
-		return h.Update(ctx, req)
+		return h.Update(r.on(ctx, req), req)
 	}
 }
 

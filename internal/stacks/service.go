@@ -47,6 +47,11 @@ type Options struct {
 	Seal      *seal.Key                                              // seals properties and secrets at rest; nil: stored as they are
 	Logger    *slog.Logger                                           // nil: discard
 	Now       func() time.Time                                       // nil: time.Now
+
+	// Policies is asked about all that stacks do, on behalf of their callers or roles. Both or neither are
+	// nil: then whoever may change a stack may make anything by it.
+	Policies wire.Authorizer
+	Callers  Callers
 }
 
 // Service implements the CloudFormation API.
@@ -319,11 +324,14 @@ func (s *Service) background(c caller) context.Context {
 	})
 }
 
-func callerOf(ctx context.Context, account string) caller {
+func (s *Service) callerOf(ctx context.Context) caller {
 	c := wire.CallFrom(ctx)
-	out := caller{c.RequestID, c.Account, c.Region, c.Partition, c.Principal, c.AccessKey}
+	out := caller{RequestID: c.RequestID, Account: c.Account, Region: c.Region, Partition: c.Partition, Principal: c.Principal, AccessKey: c.AccessKey}
+	if s.o.Callers != nil {
+		out.Caller = s.o.Callers.SaveCaller(c.Caller)
+	}
 	if out.Account == "" {
-		out.Account = account
+		out.Account = s.o.Account
 	}
 	if out.Partition == "" {
 		out.Partition = "aws"

@@ -48,6 +48,9 @@ func (s *Service) fetch(ctx context.Context, raw string) ([]byte, error) {
 	if s.o.Objects == nil {
 		return nil, refused("TemplateURL", "this server has no buckets")
 	}
+	if err := s.mayRead(ctx, bucket, key, version); err != nil {
+		return nil, err
+	}
 	body, size, err := s.o.Objects.OpenObject(ctx, bucket, key, version)
 	if err != nil {
 		var se *shape.Error

@@ -162,7 +162,11 @@ const (
 )
 
 // caller is who asked for an operation.
-type caller struct{ RequestID, Account, Region, Partition, Principal, AccessKey string }
+type caller struct {
+	RequestID, Account, Region, Partition, Principal, AccessKey string
+
+	Caller json.RawMessage `json:",omitempty"` // what [Callers] keeps of it
+}
 
 // Target is what a stack is to become.
 type Target struct {

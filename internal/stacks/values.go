@@ -97,6 +97,9 @@ func (r *resolver) StackOutput(stack, region, output string) (any, error) {
 	if region == "" {
 		region = r.region
 	}
+	if err := mayDescribe(r.ctx, stack); err != nil {
+		return nil, err
+	}
 	return view(r.ctx, r.s.o.DB, func(tx *store.Tx) (any, error) {
 		st, err := lookup(tx, region, stack)
 		if errors.Is(err, store.ErrNotFound) || err == nil && st.Deleted != 0 {
@@ -119,7 +122,7 @@ func (r *resolver) Dynamic(service, reference string) (string, error) {
 	if service != "ssm" || r.s.o.Parameter == nil {
 		return "", &template.Error{Message: "The dynamic reference " + whole + " is not supported"}
 	}
-	v, err := r.s.o.Parameter(r.ctx, reference)
+	v, err := r.s.parameter(r.ctx, reference)
 	if noParameter(err) {
 		return "", &template.Error{Message: "Parameters: [ssm:" + reference + "] cannot be found."}
 	}
