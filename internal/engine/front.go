@@ -75,7 +75,7 @@ func apiTarget(r *http.Request) (gateway.Target, bool) {
 	host := strings.ToLower(strings.TrimSuffix(hostOf(r.Host), "."))
 	if id, rest, ok := strings.Cut(host, ".execute-api."); ok && id != "" && !strings.Contains(id, ".") &&
 		(rest == "localhost" || rest == "localhost.localstack.cloud" || strings.HasSuffix(rest, ".amazonaws.com")) {
-		return gateway.Target{APIID: id, Path: r.URL.EscapedPath(), Host: r.Host}, true
+		return gateway.Target{APIID: id, Path: r.URL.EscapedPath(), Host: strings.TrimSuffix(r.Host, ":443")}, true
 	}
 	path := r.URL.EscapedPath()
 	for _, prefix := range apiPrefixes {

@@ -1,12 +1,17 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/internal/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/iam/sts"
 	"github.com/gatehouse-dev/gatehouse/internal/proxy"
+	"github.com/gatehouse-dev/gatehouse/internal/runtime"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/internal/surroundings"
 )
@@ -52,4 +57,18 @@ func (e *Engine) surroundFunctions(dir string) ([]string, error) {
 		env = append(env, v.Name+"="+v.Value)
 	}
 	return env, nil
+}
+
+// functionCredentials returns how the environments of functions come by credentials of their role.
+func functionCredentials(tokens *sts.Service) func(context.Context, *runtime.Spec) (map[string]string, error) {
+	return func(ctx context.Context, f *runtime.Spec) (map[string]string, error) {
+		c, err := tokens.FunctionCredentials(ctx, f.Role, f.Name)
+		if no := (iam.ErrNotAssumable{}); errors.As(err, &no) {
+			return nil, &runtime.Error{Code: "AccessDeniedException", Message: "The role defined for the function cannot be assumed by Lambda."}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return map[string]string{"AWS_ACCESS_KEY_ID": c.AccessKey, "AWS_SECRET_ACCESS_KEY": c.Secret.Reveal(), "AWS_SESSION_TOKEN": c.Token}, nil
+	}
 }
