@@ -2,139 +2,47 @@ package iam
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/store"
 )
 
 // Resources returns the CloudFormation types that the service makes.
 func (s *Service) Resources() []resource.Type {
 	return []resource.Type{
+		{Name: "AWS::IAM::AccessKey", Handler: keyResource{s}},
+		{Name: "AWS::IAM::Group", Handler: groupResource{s}},
+		{Name: "AWS::IAM::GroupPolicy", Handler: inlineResource{s.hanger("group"), "GroupName"}},
+		{Name: "AWS::IAM::InstanceProfile", Handler: profileResource{s}},
+		{Name: "AWS::IAM::ManagedPolicy", Handler: managedResource{s}},
+		{Name: "AWS::IAM::OIDCProvider", Handler: oidcResource{s}},
+		{Name: "AWS::IAM::Policy", Handler: policyResource{s}},
 		{Name: "AWS::IAM::Role", Handler: roleResource{s}},
-		{Name: "AWS::IAM::Policy", Handler: policyResource{s}, Properties: []string{"PolicyName", "PolicyDocument", "Roles"}},
+		{Name: "AWS::IAM::RolePolicy", Handler: inlineResource{s.hanger("role"), "RoleName"}},
+		{Name: "AWS::IAM::SAMLProvider", Handler: samlResource{s}, Properties: []string{"AssertionEncryptionMode", "Name", "SamlMetadataDocument", "Tags"}},
+		{Name: "AWS::IAM::User", Handler: userResource{s}},
+		{Name: "AWS::IAM::UserPolicy", Handler: inlineResource{s.hanger("user"), "UserName"}},
+		{Name: "AWS::IAM::UserToGroupAddition", Handler: additionResource{s}},
 	}
 }
 
-// roleResource makes AWS::IAM::Role: the role itself, then what hangs on it.
-type roleResource struct{ s *Service }
-
-// elsewhere are the properties that are not CreateRole's.
-var elsewhere = map[string]string{"Policies": "", "ManagedPolicyArns": ""}
-
-// hangings are the properties of a role that have calls of their own.
-type hangings struct {
-	inline  map[string]string
-	managed []string
-}
-
-func readHangings(role string, props map[string]any) (h hangings, err error) {
-	h.inline = map[string]string{}
-	list, _ := props["Policies"].([]any)
-	for _, p := range list {
-		in := new(iam.PutRolePolicyRequest)
-		m, _ := p.(map[string]any)
-		if err := resource.Fill(&iam.Model, in, resource.With(m, map[string]any{"RoleName": role}), nil); err != nil {
-			return h, err
-		}
-		h.inline[in.PolicyName] = in.PolicyDocument
-	}
-	arns, _ := props["ManagedPolicyArns"].([]any)
-	for _, a := range arns {
-		if text, ok := a.(string); ok {
-			h.managed = append(h.managed, text)
-		}
-	}
-	return h, nil
-}
-
-// read makes the call that would create the role of the properties, and says what hangs on it.
-func (h roleResource) read(r *resource.Request, name string) (*iam.CreateRoleRequest, hangings, error) {
-	in := new(iam.CreateRoleRequest)
-	if err := resource.Fill(&iam.Model, in, resource.With(map[string]any{"RoleName": name}, r.Props), elsewhere); err != nil {
-		return nil, hangings{}, err
-	}
-	tags, err := r.AllTags("Tags")
-	if err != nil {
-		return nil, hangings{}, err
-	}
-	in.Tags = tagList(tags)
-	want, err := readHangings(in.RoleName, r.Props)
-	return in, want, err
-}
-
-func (h roleResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	in, want, err := h.read(r, r.PhysicalName(64, false))
-	if err != nil {
-		return resource.Result{}, err
-	}
+// call makes a call of the API for a stack, if its caller may.
+func call[In, Out any](ctx context.Context, f func(context.Context, *In) (*Out, error), in *In) error {
 	if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
-		return resource.Result{}, err
+		return err
 	}
-	role, err := h.s.createRole(ctx, in, r.Token)
-	if err != nil {
-		return resource.Result{}, err
-	}
-	if err := h.hang(ctx, role.Name, hangings{}, want); err != nil {
-		h.Delete(resource.Undo(ctx), &resource.Request{PhysicalID: role.Name}) // half a role must not stay
-		return resource.Result{}, err
-	}
-	return roleResult(role), nil
+	_, err := f(ctx, in)
+	return err
 }
 
-func roleResult(r *Role) resource.Result {
-	return resource.Result{PhysicalID: r.Name, Attrs: map[string]any{"Arn": r.ARN, "RoleId": r.ID}}
-}
-
-// hang brings a role's policies from what they were to what they should be. Policies that others put
-// there stay.
-func (h roleResource) hang(ctx context.Context, role string, old, want hangings) error {
-	for _, a := range want.managed {
-		if slices.Contains(old.managed, a) {
-			continue
-		}
-		in := &iam.AttachRolePolicyRequest{RoleName: role, PolicyArn: a}
+// may asks about calls of the API whose work is done by other means.
+func may(ctx context.Context, calls ...any) error {
+	for _, in := range calls {
 		if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
 			return err
-		}
-		if _, err := h.s.AttachRolePolicy(ctx, in); err != nil {
-			return err
-		}
-	}
-	for name, doc := range want.inline {
-		if old.inline[name] == doc {
-			continue
-		}
-		in := &iam.PutRolePolicyRequest{RoleName: role, PolicyName: name, PolicyDocument: doc}
-		if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
-			return err
-		}
-		if _, err := h.s.PutRolePolicy(ctx, in); err != nil {
-			return err
-		}
-	}
-	for _, a := range old.managed {
-		if !slices.Contains(want.managed, a) {
-			in := &iam.DetachRolePolicyRequest{RoleName: role, PolicyArn: a}
-			if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
-				return err
-			}
-			if _, err := h.s.DetachRolePolicy(ctx, in); err != nil && !gone(err) {
-				return err
-			}
-		}
-	}
-	for name := range old.inline {
-		if _, ok := want.inline[name]; !ok {
-			in := &iam.DeleteRolePolicyRequest{RoleName: role, PolicyName: name}
-			if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
-				return err
-			}
-			if _, err := h.s.DeleteRolePolicy(ctx, in); err != nil && !gone(err) {
-				return err
-			}
 		}
 	}
 	return nil
@@ -143,162 +51,160 @@ func (h roleResource) hang(ctx context.Context, role string, old, want hangings)
 // gone tells of an error that says that something is not there.
 func gone(err error) bool { return shape.HasCode(err, "NoSuchEntity") }
 
-func (h roleResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	in, want, err := h.read(r, r.PhysicalID)
-	if err != nil {
-		return resource.Result{}, err
-	}
-	old, err := readHangings(r.PhysicalID, r.OldProps)
-	if err != nil {
-		return resource.Result{}, err
-	}
-	if err := h.mayConfigure(ctx, r, in); err != nil {
-		return resource.Result{}, err
-	}
-	if err := h.s.changeRole(ctx, r.PhysicalID, func(role *Role) error { return role.configure(in) }); err != nil {
-		return resource.Result{}, err
-	}
-	if err := h.hang(ctx, r.PhysicalID, old, want); err != nil {
-		return resource.Result{}, err
-	}
-	role, err := h.s.getRole(ctx, r.PhysicalID)
-	if err != nil {
-		return resource.Result{}, err
-	}
-	return roleResult(role), nil
-}
+// unlessGone is for what a handler takes away.
+func unlessGone(err error) error { return resource.Gone(err, "NoSuchEntity") }
 
-// mayConfigure asks about what an update of a role is in calls of the API.
-func (h roleResource) mayConfigure(ctx context.Context, r *resource.Request, in *iam.CreateRoleRequest) error {
-	role, err := h.s.getRole(ctx, r.PhysicalID)
-	if err != nil {
-		return err
-	}
-	calls := []any{&iam.UpdateRoleRequest{RoleName: role.Name, Description: in.Description, MaxSessionDuration: in.MaxSessionDuration}}
-	if in.AssumeRolePolicyDocument != role.Trust {
-		calls = append(calls, &iam.UpdateAssumeRolePolicyRequest{RoleName: role.Name, PolicyDocument: in.AssumeRolePolicyDocument})
-	}
-	switch boundary := shape.Val(in.PermissionsBoundary); {
-	case boundary == role.Boundary:
-	case boundary == "":
-		calls = append(calls, &iam.DeleteRolePermissionsBoundaryRequest{RoleName: role.Name})
-	default:
-		calls = append(calls, &iam.PutRolePermissionsBoundaryRequest{RoleName: role.Name, PermissionsBoundary: boundary})
-	}
-	if r.Retags("Tags") {
-		calls = append(calls, &iam.TagRoleRequest{RoleName: role.Name, Tags: in.Tags})
-	}
-	for _, call := range calls {
-		if err := resource.Authorize(ctx, &iam.Model, call); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Delete removes the role with all that hangs on it, as CloudFormation does.
-func (h roleResource) Delete(ctx context.Context, r *resource.Request) error {
-	role, err := h.s.getRole(ctx, r.PhysicalID)
-	if err != nil {
-		return resource.Gone(err, "NoSuchEntity")
-	}
-	calls := []any{&iam.DeleteRoleRequest{RoleName: role.Name}}
-	for name := range role.Inline {
-		calls = append(calls, &iam.DeleteRolePolicyRequest{RoleName: role.Name, PolicyName: name})
-	}
-	for _, a := range role.Attached {
-		calls = append(calls, &iam.DetachRolePolicyRequest{RoleName: role.Name, PolicyArn: a})
-	}
-	for _, call := range calls {
-		if err := resource.Authorize(ctx, &iam.Model, call); err != nil {
-			return err
-		}
-	}
-	err = h.s.changeRole(ctx, r.PhysicalID, func(role *Role) error {
-		clear(role.Inline)
-		role.Attached = nil
-		return nil
-	})
-	if err == nil {
-		_, err = h.s.DeleteRole(ctx, &iam.DeleteRoleRequest{RoleName: r.PhysicalID})
-	}
-	return resource.Gone(err, "NoSuchEntity")
-}
-
-// policyResource makes AWS::IAM::Policy: an inline policy of roles.
-type policyResource struct{ s *Service }
-
-func policyRoles(props map[string]any) []string {
-	list, _ := props["Roles"].([]any)
+// textsIn returns the texts in a list.
+func textsIn(v any) []string {
+	list, _ := v.([]any)
 	var out []string
-	for _, v := range list {
-		if text, ok := v.(string); ok {
+	for _, e := range list {
+		if text, ok := e.(string); ok && !slices.Contains(out, text) {
 			out = append(out, text)
 		}
 	}
 	return out
 }
 
-func (h policyResource) put(ctx context.Context, r *resource.Request) (string, error) {
-	targets := policyRoles(r.Props)
-	if len(targets) == 0 {
-		return "", errors.New("At least one of [Groups,Roles,Users] must be non-empty.")
-	}
-	in := new(iam.PutRolePolicyRequest)
-	for _, role := range targets {
-		if err := resource.Input(ctx, &iam.Model, in, resource.With(r.Props, map[string]any{"RoleName": role}), map[string]string{"Roles": ""}); err != nil {
-			return "", err
-		}
-		if _, err := h.s.PutRolePolicy(ctx, in); err != nil {
-			return "", err
+// only returns those of list that are not in other.
+func only(list, other []string) []string {
+	var out []string
+	for _, v := range list {
+		if !slices.Contains(other, v) {
+			out = append(out, v)
 		}
 	}
-	return in.PolicyName, nil
+	return out
 }
 
-func (h policyResource) remove(ctx context.Context, name string, from []string) error {
-	for _, role := range from {
-		in := &iam.DeleteRolePolicyRequest{RoleName: role, PolicyName: name}
-		if err := resource.Authorize(ctx, &iam.Model, in); err != nil {
+// elsewhere are the properties of users, groups and roles that are not those of the call that makes them.
+var elsewhere = map[string]string{"Policies": "", "ManagedPolicyArns": "", "Groups": "", "LoginProfile": ""}
+
+// hanger makes the calls about the policies of one kind of entities.
+type hanger struct {
+	put            func(ctx context.Context, of, name, doc string) error
+	remove         func(ctx context.Context, of, name string) error
+	attach, detach func(ctx context.Context, of, policyARN string) error
+}
+
+func (s *Service) hanger(kind string) hanger {
+	switch kind {
+	case "user":
+		return hanger{
+			func(ctx context.Context, of, name, doc string) error {
+				return call(ctx, s.PutUserPolicy, &iam.PutUserPolicyRequest{UserName: of, PolicyName: name, PolicyDocument: doc})
+			},
+			func(ctx context.Context, of, name string) error {
+				return call(ctx, s.DeleteUserPolicy, &iam.DeleteUserPolicyRequest{UserName: of, PolicyName: name})
+			},
+			func(ctx context.Context, of, a string) error {
+				return call(ctx, s.AttachUserPolicy, &iam.AttachUserPolicyRequest{UserName: of, PolicyArn: a})
+			},
+			func(ctx context.Context, of, a string) error {
+				return call(ctx, s.DetachUserPolicy, &iam.DetachUserPolicyRequest{UserName: of, PolicyArn: a})
+			},
+		}
+	case "group":
+		return hanger{
+			func(ctx context.Context, of, name, doc string) error {
+				return call(ctx, s.PutGroupPolicy, &iam.PutGroupPolicyRequest{GroupName: of, PolicyName: name, PolicyDocument: doc})
+			},
+			func(ctx context.Context, of, name string) error {
+				return call(ctx, s.DeleteGroupPolicy, &iam.DeleteGroupPolicyRequest{GroupName: of, PolicyName: name})
+			},
+			func(ctx context.Context, of, a string) error {
+				return call(ctx, s.AttachGroupPolicy, &iam.AttachGroupPolicyRequest{GroupName: of, PolicyArn: a})
+			},
+			func(ctx context.Context, of, a string) error {
+				return call(ctx, s.DetachGroupPolicy, &iam.DetachGroupPolicyRequest{GroupName: of, PolicyArn: a})
+			},
+		}
+	}
+	return hanger{
+		func(ctx context.Context, of, name, doc string) error {
+			return call(ctx, s.PutRolePolicy, &iam.PutRolePolicyRequest{RoleName: of, PolicyName: name, PolicyDocument: doc})
+		},
+		func(ctx context.Context, of, name string) error {
+			return call(ctx, s.DeleteRolePolicy, &iam.DeleteRolePolicyRequest{RoleName: of, PolicyName: name})
+		},
+		func(ctx context.Context, of, a string) error {
+			return call(ctx, s.AttachRolePolicy, &iam.AttachRolePolicyRequest{RoleName: of, PolicyArn: a})
+		},
+		func(ctx context.Context, of, a string) error {
+			return call(ctx, s.DetachRolePolicy, &iam.DetachRolePolicyRequest{RoleName: of, PolicyArn: a})
+		},
+	}
+}
+
+// hangings are the policies among an entity's properties.
+type hangings struct {
+	inline  map[string]string
+	managed []string
+}
+
+func readHangings(props map[string]any) (h hangings, err error) {
+	h.inline, h.managed = map[string]string{}, textsIn(props["ManagedPolicyArns"])
+	list, _ := props["Policies"].([]any)
+	for _, p := range list {
+		in := new(iam.PutRolePolicyRequest) // the form is that of users and groups too
+		m, _ := p.(map[string]any)
+		if err := resource.Fill(&iam.Model, in, resource.With(m, map[string]any{"RoleName": "x"}), nil); err != nil {
+			return h, err
+		}
+		h.inline[in.PolicyName] = in.PolicyDocument
+	}
+	return h, nil
+}
+
+// hang brings an entity's policies from what they were to what they should be. Policies that others put
+// there stay.
+func (h hanger) hang(ctx context.Context, of string, old, want hangings) error {
+	for _, a := range only(want.managed, old.managed) {
+		if err := h.attach(ctx, of, a); err != nil {
 			return err
 		}
-		if _, err := h.s.DeleteRolePolicy(ctx, in); err != nil && !gone(err) {
+	}
+	for name, doc := range want.inline {
+		if old.inline[name] == doc {
+			continue
+		}
+		if err := h.put(ctx, of, name, doc); err != nil {
+			return err
+		}
+	}
+	for _, a := range only(old.managed, want.managed) {
+		if err := h.detach(ctx, of, a); unlessGone(err) != nil {
+			return err
+		}
+	}
+	for name := range old.inline {
+		if _, ok := want.inline[name]; ok {
+			continue
+		}
+		if err := h.remove(ctx, of, name); unlessGone(err) != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (h policyResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	name, err := h.put(ctx, r)
+// rehang is hang for an update.
+func (h hanger) rehang(ctx context.Context, of string, r *resource.Request) error {
+	old, err := readHangings(r.OldProps)
 	if err != nil {
-		if text, ok := r.Props["PolicyName"].(string); ok {
-			h.remove(resource.Undo(ctx), text, policyRoles(r.Props))
-		}
-		return resource.Result{}, err
+		return err
 	}
-	id := r.PhysicalName(128, false)
-	return resource.Result{PhysicalID: id, Ref: name, Attrs: map[string]any{"Id": id}}, nil
+	want, err := readHangings(r.Props)
+	if err != nil {
+		return err
+	}
+	return h.hang(ctx, of, old, want)
 }
 
-func (h policyResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	name, err := h.put(ctx, r)
-	if err != nil {
-		return resource.Result{}, err
+// known refuses a permissions boundary that is not there, for updates that set it with other things.
+func (s *Service) known(ctx context.Context, boundary string) error {
+	if boundary == "" {
+		return nil
 	}
-	old, _ := r.OldProps["PolicyName"].(string)
-	left := policyRoles(r.OldProps)
-	if old == name {
-		now := policyRoles(r.Props)
-		left = slices.DeleteFunc(left, func(role string) bool { return slices.Contains(now, role) })
-	}
-	if err := h.remove(ctx, old, left); err != nil {
-		return resource.Result{}, err
-	}
-	return resource.Result{PhysicalID: r.PhysicalID, Ref: name, Attrs: map[string]any{"Id": r.PhysicalID}}, nil
-}
-
-func (h policyResource) Delete(ctx context.Context, r *resource.Request) error {
-	name, _ := r.Props["PolicyName"].(string)
-	return h.remove(ctx, name, policyRoles(r.Props))
+	return s.DB.View(ctx, func(tx *store.Tx) error { return s.checkAttachable(tx, boundary) })
 }

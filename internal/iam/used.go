@@ -70,13 +70,22 @@ func (l *lastUsed) note(c *Caller, service, region string, now time.Time) {
 
 // of returns the last use of a key or a role, by its id. ok is false if it was never used.
 func (l *lastUsed) of(ctx context.Context, id string) (u use, ok bool, err error) {
+	err = l.db.View(ctx, func(tx *store.Tx) error {
+		u, ok, err = l.in(tx, id)
+		return err
+	})
+	return u, ok, err
+}
+
+// in is of within a transaction.
+func (l *lastUsed) in(tx *store.Tx, id string) (u use, ok bool, err error) {
 	if v, ok := l.recent.Load(id); ok {
 		v := v.(*usage)
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		return v.last, true, nil
 	}
-	p, err := uses.Cached(ctx, l.db, id)
+	p, err := uses.Get(tx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return use{}, false, nil
 	}
