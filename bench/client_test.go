@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -145,8 +146,13 @@ func (s *server) api(pool, client, target string) string {
 
 // function makes a function, lets APIs invoke it, and returns its ARN.
 func (s *server) function(name, runtime, handler string, code []byte) string {
+	role := url.Values{"Action": {"CreateRole"}, "Version": {"2010-05-08"}, "RoleName": {name}, "AssumeRolePolicyDocument": {
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`}}
+	if _, err := s.send("iam", "POST", "/", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, []byte(role.Encode())); err != nil && !strings.Contains(err.Error(), "EntityAlreadyExists") {
+		s.tb.Fatal(err)
+	}
 	arn := s.call("lambda", "POST /2015-03-31/functions", doc{"FunctionName": name, "Runtime": runtime, "Handler": handler, "Timeout": 10,
-		"Role": "arn:aws:iam::000000000000:role/bench", "Code": doc{"ZipFile": code}})["FunctionArn"].(string)
+		"Role": "arn:aws:iam::000000000000:role/" + name, "Code": doc{"ZipFile": code}})["FunctionArn"].(string)
 	s.call("lambda", "POST /2015-03-31/functions/"+name+"/policy", doc{"StatementId": "api", "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"})
 	return arn
 }

@@ -28,6 +28,11 @@
 // that call functions, the gateway and triggers; [Service.FunctionPolicy] gives it to those who decide about
 // somebody of an account.
 //
+// # Roles
+//
+// A function gets a role only if Lambda may act as it ([Options.Assumable]). What the role allows, its
+// credentials allow; that is for those who give them out.
+//
 // # URLs
 //
 // The URL of a function, or of an alias, is part of the function's document, and a small document says whose
@@ -67,7 +72,12 @@ type Options struct {
 	CodeDir string       // unpacked code; made if need be
 	Account string       // 12 digits
 	Logger  *slog.Logger
-	Now     func() time.Time // nil: time.Now
+
+	// Assumable tells whether Lambda may act as a role: it exists, and its trust policy lets
+	// lambda.amazonaws.com assume it. nil: roles are not looked at.
+	Assumable func(ctx context.Context, roleARN string) (bool, error)
+
+	Now func() time.Time // nil: time.Now
 }
 
 // Service implements the Lambda API.

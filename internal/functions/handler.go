@@ -42,6 +42,9 @@ func (s *Service) CreateFunction(ctx context.Context, in *lambda.CreateFunctionR
 	if _, err := s.get(ctx, n); err == nil { // before all the work
 		return nil, exists(n)
 	}
+	if err := s.checkRole(ctx, d.config.Role); err != nil {
+		return nil, err
+	}
 	c := in.Code
 	src, err := sourceOf(c.ZipFile, c.S3Bucket, c.S3Key, c.S3ObjectVersion, c.ImageUri, c.S3ObjectStorageMode, c.SourceKMSKeyArn)
 	if err != nil {
@@ -58,6 +61,18 @@ func (s *Service) CreateFunction(ctx context.Context, in *lambda.CreateFunctionR
 }
 
 func exists(n name) error { return conflict("Function already exist: %s", n.function) }
+
+// checkRole refuses a role that Lambda may not act as.
+func (s *Service) checkRole(ctx context.Context, roleARN string) error {
+	if s.Assumable == nil {
+		return nil
+	}
+	ok, err := s.Assumable(ctx, roleARN)
+	if err == nil && !ok {
+		err = invalid("The role defined for the function cannot be assumed by Lambda.")
+	}
+	return err
+}
 
 // configOf returns the configuration that a CreateFunctionRequest asks for.
 func (s *Service) configOf(in *lambda.CreateFunctionRequest) (config, error) {
@@ -219,6 +234,11 @@ func (s *Service) UpdateFunctionConfiguration(ctx context.Context, in *lambda.Up
 	n, err := s.target(ctx, in.FunctionName)
 	if err != nil {
 		return nil, err
+	}
+	if in.Role != nil {
+		if err := s.checkRole(ctx, *in.Role); err != nil {
+			return nil, err
+		}
 	}
 	f, v, err := s.modify(ctx, n, nil, false, func(_ *store.Tx, f *function) error {
 		if in.RevisionId != nil && *in.RevisionId != f.Latest.Revision {

@@ -171,6 +171,9 @@ func (h functionResource) Create(ctx context.Context, r *resource.Request) (reso
 	case !shape.HasCode(err, "ResourceNotFoundException"):
 		return resource.Result{}, err
 	}
+	if err := h.s.checkRole(ctx, d.config.Role); err != nil {
+		return resource.Result{}, err
+	}
 	if d.code, err = h.s.fetch(ctx, d.source); err != nil {
 		return resource.Result{}, err
 	}
@@ -195,16 +198,19 @@ func (h functionResource) Update(ctx context.Context, r *resource.Request) (reso
 
 // apply brings a function that exists to what the properties ask for, in one step.
 func (h functionResource) apply(ctx context.Context, d *desired, code bool) (resource.Result, error) {
-	if _, err := h.s.get(ctx, d.name); err != nil {
+	f, err := h.s.get(ctx, d.name)
+	if err == nil && f.Latest.Role != d.config.Role {
+		err = h.s.checkRole(ctx, d.config.Role)
+	}
+	if err != nil {
 		return resource.Result{}, err
 	}
 	if code {
-		var err error
 		if d.code, err = h.s.fetch(ctx, d.source); err != nil {
 			return resource.Result{}, err
 		}
 	}
-	_, _, err := h.s.modify(ctx, d.name, d.code, false, func(tx *store.Tx, f *function) error {
+	_, _, err = h.s.modify(ctx, d.name, d.code, false, func(tx *store.Tx, f *function) error {
 		f.Latest.config, f.Tags, f.Reserved = d.config, d.tags, nil
 		if d.reserved != nil {
 			return h.s.reserve(tx, f, *d.reserved)
