@@ -250,24 +250,6 @@ func (e *Engine) observe(c *wire.Call, status int, err error) {
 		slog.Int("status", status), slog.String("request", c.RequestID), slog.Any("err", err))
 }
 
-// authorizeAdmin lets the account's root pass.
-func (e *Engine) authorizeAdmin(r *http.Request) (string, error) {
-	if r.Body != nil {
-		r.Body = http.MaxBytesReader(nil, r.Body, 0) // nothing here takes a body
-	}
-	id, err := e.iam.Authenticate(r.Context(), r, func() (string, error) { return emptyBody, nil }, "gatehouse")
-	if err != nil {
-		return "", err
-	}
-	if id.Region == "" {
-		id.Region = e.cfg.Region
-	}
-	return id.Region, nil
-}
-
-// emptyBody is the SHA-256 of nothing.
-const emptyBody = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-
 // serve answers on the listener from now on.
 func (e *Engine) serve(l net.Listener) {
 	e.http = &http.Server{

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/gateway"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 	"github.com/gatehouse-dev/gatehouse/internal/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/iam/access"
 	"github.com/gatehouse-dev/gatehouse/internal/iam/sts"
 	"github.com/gatehouse-dev/gatehouse/internal/identitypools"
 	"github.com/gatehouse-dev/gatehouse/internal/keys"
@@ -63,7 +64,7 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 		Surroundings: func() ([]string, error) { return e.surroundFunctions(dir) }, Credentials: functionCredentials(tokens)})
 	e.onClose(e.runtime.Close)
 	e.functions = functions.New(functions.Options{DB: e.db, Seal: box, Runtime: e.runtime, Objects: e.buckets, CodeDir: filepath.Join(dir, "code"),
-		Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
+		Account: cfg.Account, Assumable: e.lambdaMayBe, Logger: cfg.Logger, Now: cfg.Now})
 	e.onClose(e.functions.Close)
 
 	var issuer func(region, pool string) string
@@ -76,7 +77,9 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	e.apis = httpapis.New(httpapis.Options{DB: e.db, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.registry = new(resource.Registry) // filled below
-	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Account: cfg.Account, Outputs: e.reachable, Seal: box, Logger: cfg.Logger, Now: cfg.Now})
+	policies := e.authorizer()
+	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Account: cfg.Account, Outputs: e.reachable, Seal: box,
+		Policies: policies, Callers: access.Callers{IAM: e.iam}, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, IAM: e.iam, URLs: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
 		Recorder: e.recorder, AccessLog: e.logs, Logger: cfg.Logger, Now: cfg.Now})
@@ -103,7 +106,7 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 		}
 	}
 	e.control = wire.NewServer(wire.Options{
-		Services: e.services, Auth: e.iam, Account: cfg.Account, DefaultRegion: cfg.Region, Logger: cfg.Logger, Now: cfg.Now,
+		Services: e.services, Auth: e.iam, Policies: policies, Account: cfg.Account, DefaultRegion: cfg.Region, Logger: cfg.Logger, Now: cfg.Now,
 		AllowOrigin: e.origins(), Observe: e.observe,
 	})
 	e.signin = &signin.Handler{Pools: e.pools, Identities: e.identities, Logger: cfg.Logger}
