@@ -8,6 +8,9 @@
 //
 //	jwt.go     tokens of an issuer: HTTP APIs
 //	iam.go     requests signed with Signature Version 4, and policies: all APIs, URLs of functions
+//	cognito.go tokens of user pools: REST APIs
+//	lambda.go  what a function says, of types TOKEN and REQUEST: all APIs; cache.go keeps it
+//	resource.go  resource policies of APIs, where no caller is known
 package authorizer
 
 import (
@@ -83,9 +86,10 @@ type Result struct {
 	Challenge string // of a refusal, for the header WWW-Authenticate; "" for none
 	Why       string // of a refusal, in a few words: for the access log
 
-	Token  *token.Token // of a bearer
-	Scopes []string     // of the route's, those that the token has
-	Caller *iam.Caller  // who signed the request
+	Token  *token.Token  // of a bearer
+	Scopes []string      // of the route's, those that the token has
+	Caller *iam.Caller   // who signed the request
+	Lambda *LambdaResult // what a function has said
 }
 
 // Authorizer decides about the requests to one route or method. It is safe for concurrent use.
