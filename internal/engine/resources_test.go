@@ -4,15 +4,46 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
+	iamapi "github.com/gatehouse-dev/gatehouse/internal/api/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/policy"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
+	"github.com/gatehouse-dev/gatehouse/internal/session"
+	"github.com/gatehouse-dev/gatehouse/internal/saml/samltest"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
+// unchanging are the types that have nothing to update where no property has changed.
+var unchanging = map[string]bool{"AWS::Lambda::Permission": true}
+
+// powerless returns a context in which a user acts through a stack who has all permissions of
+// CloudFormation and no other.
+func (e *Engine) powerless(t *testing.T, ctx context.Context) context.Context {
+	t.Helper()
+	name := "powerless"
+	out, err := e.iam.CreateUser(ctx, &iamapi.CreateUserRequest{UserName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.iam.PutUserPolicy(ctx, &iamapi.PutUserPolicyRequest{UserName: name, PolicyName: "stacks",
+		PolicyDocument: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"cloudformation:*","Resource":"*"}]}`}); err != nil {
+		t.Fatal(err)
+	}
+	who, err := e.iam.SessionCaller(ctx, &session.Session{Type: policy.User, Account: DefaultAccount, OwnerARN: out.User.Arn, OwnerID: out.User.UserId, OwnerName: name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := *wire.CallFrom(ctx)
+	call.Caller, call.Principal, call.Via = who, who.ARN, "cloudformation.amazonaws.com"
+	return resource.For(wire.WithCall(ctx, &call), e.authorizer(), nil)
+}
+
 // TestResourceTypes takes every resource type through its life: created, created again by the same step
-// as after a crash, refused to another step that wants the same name, updated, deleted twice. A type
+// as after a crash, refused to another step that wants the same name, updated, deleted twice. Each is
+// refused to a caller who has no permissions but CloudFormation's. A type
 // without properties here fails: what CloudFormation can make, must bear all that.
 func TestResourceTypes(t *testing.T) {
 	e, err := Start(t.Context(), Config{Addr: "127.0.0.1:0", Ephemeral: true})
@@ -24,6 +55,12 @@ func TestResourceTypes(t *testing.T) {
 
 	const trust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"logs:*","Resource":"*"}]}`
+	text, err := json.Marshal(string(samltest.New(t, "https://issuer.example/life").Metadata()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	metadata := string(text)
+	powerless := e.powerless(t, ctx)
 	refs := map[string]string{} // what ${TYPE} and ${TYPE.Arn} stand for in later properties
 	tested := map[string]bool{}
 	// In an order in which each finds what it needs. named says that the properties name the thing, so that
@@ -38,6 +75,17 @@ func TestResourceTypes(t *testing.T) {
 		{"AWS::SSM::Parameter", `{"Name":"/life","Type":"String","Value":"v"}`, true},
 		{"AWS::IAM::Role", `{"RoleName":"life","AssumeRolePolicyDocument":` + trust + `,"Policies":[{"PolicyName":"p","PolicyDocument":` + policy + `}]}`, true},
 		{"AWS::IAM::Policy", `{"PolicyName":"life","PolicyDocument":` + policy + `,"Roles":["${AWS::IAM::Role}"]}`, false},
+		{"AWS::IAM::RolePolicy", `{"PolicyName":"own","PolicyDocument":` + policy + `,"RoleName":"${AWS::IAM::Role}"}`, true},
+		{"AWS::IAM::InstanceProfile", `{"InstanceProfileName":"life","Roles":["${AWS::IAM::Role}"]}`, true},
+		{"AWS::IAM::Group", `{"GroupName":"life","ManagedPolicyArns":["arn:aws:iam::aws:policy/AmazonCognitoReadOnly"]}`, true},
+		{"AWS::IAM::GroupPolicy", `{"PolicyName":"own","PolicyDocument":` + policy + `,"GroupName":"${AWS::IAM::Group}"}`, true},
+		{"AWS::IAM::User", `{"UserName":"life","Groups":["${AWS::IAM::Group}"],"Policies":[{"PolicyName":"p","PolicyDocument":` + policy + `}]}`, true},
+		{"AWS::IAM::UserPolicy", `{"PolicyName":"own","PolicyDocument":` + policy + `,"UserName":"${AWS::IAM::User}"}`, true},
+		{"AWS::IAM::UserToGroupAddition", `{"GroupName":"${AWS::IAM::Group}","Users":["${AWS::IAM::User}"]}`, false},
+		{"AWS::IAM::ManagedPolicy", `{"ManagedPolicyName":"life","PolicyDocument":` + policy + `,"Users":["${AWS::IAM::User}"]}`, true},
+		{"AWS::IAM::AccessKey", `{"UserName":"${AWS::IAM::User}"}`, false},
+		{"AWS::IAM::OIDCProvider", `{"Url":"https://issuer.example/life","ClientIdList":["a"],"ThumbprintList":["0123456789012345678901234567890123456789"]}`, true},
+		{"AWS::IAM::SAMLProvider", `{"Name":"life","SamlMetadataDocument":` + metadata + `}`, true},
 		{"AWS::Lambda::Function", `{"FunctionName":"life","Runtime":"nodejs22.x","Handler":"index.handler","Role":"${AWS::IAM::Role.Arn}","Code":{"ZipFile":"exports.handler = async () => 1"}}`, true},
 		{"AWS::Lambda::Permission", `{"FunctionName":"${AWS::Lambda::Function}","Action":"lambda:InvokeFunction","Principal":"apigateway.amazonaws.com"}`, false},
 		{"AWS::Lambda::Url", `{"TargetFunctionArn":"${AWS::Lambda::Function.Arn}","AuthType":"NONE"}`, true},
@@ -74,6 +122,14 @@ func TestResourceTypes(t *testing.T) {
 			return &resource.Request{StackID: "arn:aws:cloudformation:us-east-1:000000000000:stack/life/1", StackName: "life", LogicalID: "Life", Type: s.typ, Token: token,
 				Props: resource.With(props, nil), Tags: map[string]string{"aws:cloudformation:logical-id": token}}
 		}
+		refused := func(what string, err error) {
+			t.Helper()
+			if s.typ != "AWS::CDK::Metadata" && (err == nil || !strings.Contains(err.Error(), "is not authorized to perform: ")) {
+				t.Errorf("%s: %s by a caller who may only use stacks: %v", s.typ, what, err)
+			}
+		}
+		_, err := h.Create(powerless, request("zero"))
+		refused("created", err)
 		first, err := h.Create(ctx, request("one"))
 		if err != nil {
 			t.Fatalf("%s: %v", s.typ, err)
@@ -89,8 +145,23 @@ func TestResourceTypes(t *testing.T) {
 		case !s.named && (err != nil || other.PhysicalID == first.PhysicalID):
 			t.Errorf("%s: another step made %q, %v", s.typ, other.PhysicalID, err)
 		}
+		if err == nil {
+			t.Cleanup(func() {
+				del := request("four")
+				del.PhysicalID = other.PhysicalID
+				if err := h.Delete(context.WithoutCancel(ctx), del); err != nil {
+					t.Errorf("%s: the other one deleted: %v", s.typ, err)
+				}
+			})
+		}
 		update := request("three")
 		update.PhysicalID, update.OldProps = first.PhysicalID, props
+		if _, err := h.Update(powerless, update); !unchanging[s.typ] {
+			refused("updated", err)
+		}
+		del := request("three")
+		del.PhysicalID = first.PhysicalID
+		refused("deleted", h.Delete(powerless, del))
 		if res, err := h.Update(ctx, update); err != nil || res.PhysicalID != first.PhysicalID {
 			t.Errorf("%s: updated to %q, %v", s.typ, res.PhysicalID, err)
 		}

@@ -98,6 +98,9 @@ type Grants struct {
 	Attached []string          // ARNs of managed policies
 	Boundary string            `json:",omitempty"` // ARN of a managed policy; of users and roles
 
+	// Tokens says of inline policies which step of a stack made them.
+	Tokens map[string]string `json:",omitempty"`
+
 	inline atomic.Pointer[[]*policy.Compiled] // of Inline, made when first asked for
 }
 

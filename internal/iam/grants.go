@@ -69,13 +69,23 @@ func (h holder) noPolicy(name string) error {
 	return iam.NoSuchEntityException("The %s policy with name %s cannot be found.", h.word, name)
 }
 
-// put sets an inline policy.
-func (s *Service) put(ctx context.Context, h holder, of, name, doc string) error {
+// put sets an inline policy. token, if any, is that of the step of a stack that must be the one which
+// makes it.
+func (s *Service) put(ctx context.Context, h holder, of, name, doc, token string) error {
 	if err := checkPolicy(doc); err != nil {
 		return err
 	}
 	return s.DB.Update(ctx, func(tx *store.Tx) error {
 		return h.change(tx, of, func(g *Grants) error {
+			if token != "" {
+				if _, ok := g.Inline[name]; ok && g.Tokens[name] != token {
+					return iam.EntityAlreadyExistsException("The %s policy with name %s already exists.", h.word, name)
+				}
+				if g.Tokens == nil {
+					g.Tokens = map[string]string{}
+				}
+				g.Tokens[name] = token
+			}
 			if g.Inline == nil {
 				g.Inline = map[string]string{}
 			}
@@ -108,6 +118,7 @@ func (s *Service) deleteInline(ctx context.Context, h holder, of, name string) e
 				return h.noPolicy(name)
 			}
 			delete(g.Inline, name)
+			delete(g.Tokens, name)
 			return nil
 		})
 	})

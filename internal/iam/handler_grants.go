@@ -7,7 +7,7 @@ import (
 )
 
 func (s *Service) PutUserPolicy(ctx context.Context, in *iam.PutUserPolicyRequest) (*iam.PutUserPolicyResponse, error) {
-	return &iam.PutUserPolicyResponse{}, s.put(ctx, s.ofUser(), in.UserName, in.PolicyName, in.PolicyDocument)
+	return &iam.PutUserPolicyResponse{}, s.put(ctx, s.ofUser(), in.UserName, in.PolicyName, in.PolicyDocument, "")
 }
 
 func (s *Service) GetUserPolicy(ctx context.Context, in *iam.GetUserPolicyRequest) (*iam.GetUserPolicyResponse, error) {
@@ -48,7 +48,7 @@ func (s *Service) DeleteUserPermissionsBoundary(ctx context.Context, in *iam.Del
 }
 
 func (s *Service) PutGroupPolicy(ctx context.Context, in *iam.PutGroupPolicyRequest) (*iam.PutGroupPolicyResponse, error) {
-	return &iam.PutGroupPolicyResponse{}, s.put(ctx, s.ofGroup(), in.GroupName, in.PolicyName, in.PolicyDocument)
+	return &iam.PutGroupPolicyResponse{}, s.put(ctx, s.ofGroup(), in.GroupName, in.PolicyName, in.PolicyDocument, "")
 }
 
 func (s *Service) GetGroupPolicy(ctx context.Context, in *iam.GetGroupPolicyRequest) (*iam.GetGroupPolicyResponse, error) {
@@ -81,7 +81,7 @@ func (s *Service) ListAttachedGroupPolicies(ctx context.Context, in *iam.ListAtt
 }
 
 func (s *Service) PutRolePolicy(ctx context.Context, in *iam.PutRolePolicyRequest) (*iam.PutRolePolicyResponse, error) {
-	return &iam.PutRolePolicyResponse{}, s.put(ctx, s.ofRole(), in.RoleName, in.PolicyName, in.PolicyDocument)
+	return &iam.PutRolePolicyResponse{}, s.put(ctx, s.ofRole(), in.RoleName, in.PolicyName, in.PolicyDocument, "")
 }
 
 func (s *Service) GetRolePolicy(ctx context.Context, in *iam.GetRolePolicyRequest) (*iam.GetRolePolicyResponse, error) {

@@ -15,16 +15,16 @@ func (s *Service) Resources() []resource.Type {
 	return []resource.Type{
 		{Name: "AWS::IAM::AccessKey", Handler: keyResource{s}},
 		{Name: "AWS::IAM::Group", Handler: groupResource{s}},
-		{Name: "AWS::IAM::GroupPolicy", Handler: inlineResource{s.hanger("group"), "GroupName"}},
+		{Name: "AWS::IAM::GroupPolicy", Handler: inlineResource{s, "group", "GroupName"}},
 		{Name: "AWS::IAM::InstanceProfile", Handler: profileResource{s}},
 		{Name: "AWS::IAM::ManagedPolicy", Handler: managedResource{s}},
 		{Name: "AWS::IAM::OIDCProvider", Handler: oidcResource{s}},
 		{Name: "AWS::IAM::Policy", Handler: policyResource{s}},
 		{Name: "AWS::IAM::Role", Handler: roleResource{s}},
-		{Name: "AWS::IAM::RolePolicy", Handler: inlineResource{s.hanger("role"), "RoleName"}},
+		{Name: "AWS::IAM::RolePolicy", Handler: inlineResource{s, "role", "RoleName"}},
 		{Name: "AWS::IAM::SAMLProvider", Handler: samlResource{s}, Properties: []string{"AssertionEncryptionMode", "Name", "SamlMetadataDocument", "Tags"}},
 		{Name: "AWS::IAM::User", Handler: userResource{s}},
-		{Name: "AWS::IAM::UserPolicy", Handler: inlineResource{s.hanger("user"), "UserName"}},
+		{Name: "AWS::IAM::UserPolicy", Handler: inlineResource{s, "user", "UserName"}},
 		{Name: "AWS::IAM::UserToGroupAddition", Handler: additionResource{s}},
 	}
 }

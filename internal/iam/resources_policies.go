@@ -93,37 +93,48 @@ func (h policyResource) Delete(ctx context.Context, r *resource.Request) error {
 
 // inlineResource makes AWS::IAM::RolePolicy, UserPolicy and GroupPolicy: an inline policy of one entity.
 type inlineResource struct {
-	h      hanger
+	s      *Service
+	kind   string // "role"
 	member string // "RoleName"
 }
 
-func (h inlineResource) put(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	name, _ := r.Props["PolicyName"].(string)
-	of, _ := r.Props[h.member].(string)
-	if r.Props["PolicyDocument"] == nil {
-		return resource.Result{}, &resource.Error{Message: "#: required key [PolicyDocument] not found"}
-	}
-	doc, err := resource.Document(r.Props["PolicyDocument"])
+// read returns what the policy is called, where it goes and what it says.
+func (h inlineResource) read(r *resource.Request) (of, name, doc string, err error) {
+	in := new(iam.PutRolePolicyRequest) // the form is that of users and groups too
+	err = resource.Fill(&iam.Model, in, r.Props, map[string]string{h.member: "RoleName"})
+	return in.RoleName, in.PolicyName, in.PolicyDocument, err
+}
+
+// Create refuses to take over a policy that is there.
+func (h inlineResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	of, name, doc, err := h.read(r)
 	if err != nil {
 		return resource.Result{}, err
 	}
-	if err := h.h.put(ctx, of, name, doc); err != nil {
+	at, ask := h.s.ofRole(), any(&iam.PutRolePolicyRequest{RoleName: of, PolicyName: name, PolicyDocument: doc})
+	switch h.kind {
+	case "user":
+		at, ask = h.s.ofUser(), &iam.PutUserPolicyRequest{UserName: of, PolicyName: name, PolicyDocument: doc}
+	case "group":
+		at, ask = h.s.ofGroup(), &iam.PutGroupPolicyRequest{GroupName: of, PolicyName: name, PolicyDocument: doc}
+	}
+	if err := may(ctx, ask); err != nil {
 		return resource.Result{}, err
 	}
-	return resource.Result{PhysicalID: name + "|" + of}, nil
-}
-
-func (h inlineResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	return h.put(ctx, r)
+	return resource.Result{PhysicalID: name + "|" + of}, h.s.put(ctx, at, of, name, doc, r.Token)
 }
 
 func (h inlineResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	return h.put(ctx, r)
+	of, name, doc, err := h.read(r)
+	if err != nil {
+		return resource.Result{}, err
+	}
+	return resource.Result{PhysicalID: r.PhysicalID}, h.s.hanger(h.kind).put(ctx, of, name, doc)
 }
 
 func (h inlineResource) Delete(ctx context.Context, r *resource.Request) error {
 	name, of, _ := strings.Cut(r.PhysicalID, "|")
-	return unlessGone(h.h.remove(ctx, of, name))
+	return unlessGone(h.s.hanger(h.kind).remove(ctx, of, name))
 }
 
 // managedResource makes AWS::IAM::ManagedPolicy.
