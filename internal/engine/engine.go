@@ -154,6 +154,10 @@ func (e *Engine) open(ctx context.Context) (err error) {
 		return err
 	}
 	dir = abs
+	if e.db, err = store.Open(ctx, store.Options{URL: url, Logger: cfg.Logger, Now: cfg.Now}); err != nil {
+		return err
+	}
+	e.onClose(func(context.Context) error { return e.db.Close() })
 
 	box := cfg.SealKey
 	if box == nil {
@@ -168,10 +172,6 @@ func (e *Engine) open(ctx context.Context) (err error) {
 	if e.ca, err = localca.Load(caDir); err != nil {
 		return err
 	}
-	if e.db, err = store.Open(ctx, store.Options{URL: url, Logger: cfg.Logger, Now: cfg.Now}); err != nil {
-		return err
-	}
-	e.onClose(func(context.Context) error { return e.db.Close() })
 
 	if err := e.join(dir, box); err != nil {
 		return err

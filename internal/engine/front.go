@@ -111,7 +111,7 @@ func (e *Engine) reachable(output string) string {
 }
 
 // awsNames are the ends of the names of AWS that clients bring here, by a proxy or by their own hosts.
-var awsNames = []string{".amazonaws.com", ".amazoncognito.com", ".on.aws"}
+var awsNames = []string{".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazoncognito.com", ".on.aws"}
 
 // goesBy tells whether the server answers to a host name over TLS: a name of this machine, one of AWS's,
 // or the name in its public URL or its address.

@@ -32,17 +32,19 @@ func (e *Engine) proxyPassword() seal.Secret {
 	return surroundings.ProxyPassword(e.profile.Secret)
 }
 
-// upstream is the proxy that the server's own environment names for a request, unless that is the server
-// itself: it may have been started from a shell that has its settings.
+// upstream is the proxy that the server's own environment names for a request.
 func (e *Engine) upstream(r *http.Request) (*url.URL, error) {
 	u, err := http.ProxyFromEnvironment(r)
-	if err != nil || u == nil {
-		return nil, err
+	return e.elsewhere(u), err
+}
+
+// elsewhere leaves out a proxy that is a Gatehouse, and most likely this one: it may have been started
+// from a shell that has its settings.
+func (e *Engine) elsewhere(u *url.URL) *url.URL {
+	if u == nil || u.User.Username() == surroundings.ProxyUser || strings.EqualFold(u.Host, strings.TrimPrefix(e.URL(), "http://")) {
+		return nil
 	}
-	if u.User.Username() == surroundings.ProxyUser || strings.EqualFold(u.Host, strings.TrimPrefix(e.URL(), "http://")) {
-		return nil, nil
-	}
-	return u, nil
+	return u
 }
 
 // surroundFunctions returns the variables by which functions reach the server, whatever SDK they have, and
