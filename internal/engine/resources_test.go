@@ -11,13 +11,13 @@ import (
 	iamapi "github.com/gatehouse-dev/gatehouse/internal/api/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/policy"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
-	"github.com/gatehouse-dev/gatehouse/internal/session"
 	"github.com/gatehouse-dev/gatehouse/internal/saml/samltest"
+	"github.com/gatehouse-dev/gatehouse/internal/session"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
-// unchanging are the types that have nothing to update where no property has changed.
-var unchanging = map[string]bool{"AWS::Lambda::Permission": true}
+// unchanging are the types that have nothing to update, and no tags, where no property has changed.
+var unchanging = map[string]bool{"AWS::Lambda::Permission": true, "AWS::IAM::AccessKey": true, "AWS::IAM::Group": true, "AWS::IAM::InstanceProfile": true, "AWS::IAM::ManagedPolicy": true}
 
 // powerless returns a context in which a user acts through a stack who has all permissions of
 // CloudFormation and no other.
@@ -156,7 +156,9 @@ func TestResourceTypes(t *testing.T) {
 		}
 		update := request("three")
 		update.PhysicalID, update.OldProps = first.PhysicalID, props
-		if _, err := h.Update(powerless, update); !unchanging[s.typ] {
+		retag := *update
+		retag.TagsChanged, retag.Tags = true, map[string]string{"stack": "other"}
+		if _, err := h.Update(powerless, &retag); !unchanging[s.typ] {
 			refused("updated", err)
 		}
 		del := request("three")
