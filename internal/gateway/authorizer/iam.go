@@ -108,8 +108,12 @@ func Authenticate(ctx context.Context, ids Identities, r *Request, service strin
 		return refuseSignature(err, out)
 	}
 	var caller *iam.Caller
+	var unread error // why the body could not be read, which is noted already
 	if err == nil {
-		caller, err = ids.AuthenticateAPI(ctx, r.HTTP, func() (string, error) { return bodyHash(r) }, service)
+		caller, err = ids.AuthenticateAPI(ctx, r.HTTP, func() (sum string, err error) {
+			sum, unread = bodyHash(r)
+			return sum, unread
+		}, service)
 	}
 	if err == nil {
 		r.Trace.Pass("signature", "signed by "+caller.ARN)
@@ -134,6 +138,9 @@ func Authenticate(ctx context.Context, ids Identities, r *Request, service strin
 			}
 		}
 		r.Trace.Fail(step.Name, step.Detail, step.Got, step.Want)
+	case unread == nil:
+		r.Logger.Error("signature cannot be verified", "error", err)
+		r.Trace.Fail("signature", "it cannot be verified", "", "")
 	}
 	return refuseSignature(err, out)
 }
