@@ -25,6 +25,9 @@ type Error struct {
 	CanonicalRequest string
 	StringToSign     string
 
+	// Likely says of a Mismatch what has probably happened. It is for the server's owner, not for the caller.
+	Likely string
+
 	Presigned bool
 }
 

@@ -425,3 +425,38 @@ func BenchmarkSign(b *testing.B) {
 		Sign(r, EmptyPayload, testKey, testSecret, "", "cognito-idp", "us-east-1", testTime)
 	}
 }
+
+// TestLikely changes signed requests as clients and proxies do, and wants to be told.
+func TestLikely(t *testing.T) {
+	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	v := &Verifier{Now: func() time.Time { return now }}
+	for _, tt := range []struct {
+		name, secret string
+		change       func(r *http.Request)
+		body         string // that arrives
+		want         string
+	}{
+		{"body", "secret", func(*http.Request) {}, "other", "the body is not the one that was signed"},
+		{"host", "secret", func(r *http.Request) { r.Host = "127.0.0.1:4566" }, "body", "the signature fits localhost:4566, the request came for 127.0.0.1:4566"},
+		{"forwarded host", "secret", func(r *http.Request) { r.Host = "inner:80"; r.Header.Set("X-Forwarded-Host", "localhost:4566") }, "body", "Host header was changed"},
+		{"content type", "secret", func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=utf-8") }, "body", `the signature fits "application/json"`},
+		{"method", "secret", func(r *http.Request) { r.Method = "PUT" }, "body", "the signature fits POST"},
+		{"secret", "another", func(*http.Request) {}, "body", "another secret"},
+		{"path", "secret", func(r *http.Request) { r.URL.Path = "/elsewhere" }, "body", "another secret"},
+	} {
+		r := httptest.NewRequest("POST", "http://localhost:4566/a%20b", nil)
+		r.RequestURI = ""
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-Amz-Content-Sha256", PayloadHash([]byte("body")))
+		Sign(r, PayloadHash([]byte("body")), "AKIDEXAMPLE", "secret", "", "lambda", "us-east-1", now)
+		tt.change(r)
+		sig, err := Parse(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e *Error
+		if err := v.Verify(r, sig, tt.secret, PayloadHash([]byte(tt.body)), "lambda"); !errors.As(err, &e) || !strings.Contains(e.Likely, tt.want) {
+			t.Errorf("%s: %+v", tt.name, err)
+		}
+	}
+}

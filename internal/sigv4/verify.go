@@ -65,7 +65,7 @@ func (v *Verifier) Verify(r *http.Request, s *Signature, secret, payloadHash str
 		}
 	}
 	return &Error{Kind: Mismatch, Message: mismatch, Presigned: s.Presigned,
-		CanonicalRequest: first, StringToSign: s.StringToSign(first)}
+		CanonicalRequest: first, StringToSign: s.StringToSign(first), Likely: s.diagnose(r, key, payloadHash)}
 }
 
 func (s *Signature) checkService(services []string) error {
