@@ -143,7 +143,8 @@ func indirect(t reflect.Type) reflect.Type {
 
 // source parses the package of a handler's type.
 func source(t *testing.T, h reflect.Type) (dir string, files []*ast.File) {
-	dir = filepath.Join("..", filepath.Base(indirect(h).PkgPath()))
+	_, below, _ := strings.Cut(indirect(h).PkgPath(), "/internal/")
+	dir = filepath.Join("..", filepath.FromSlash(below))
 	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		t.Fatal(err)
