@@ -5,7 +5,8 @@
 // the client had come straight to it: TLS is ended there, by the name in the client's hello, and the
 // request goes through the front by its Host. A CONNECT to anywhere else becomes a tunnel, of which
 // nothing is looked at, to there or to the proxy that the server's own environment names. Requests with
-// a whole URL, which are those of plain HTTP through a proxy, go the same two ways.
+// a whole URL, which are those of plain HTTP through a proxy, go the same two ways; so do those for https
+// URLs, which old clients (axios before 1.0 is one) send instead of a CONNECT.
 //
 // A proxy is a way into networks that only this machine can reach. So it works for programs of this
 // machine alone, by the address of their connection, whatever the server listens on; and for leading
@@ -111,8 +112,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		host = hostname(host)
-	} else if r.URL.Scheme != "http" {
-		refuse(w, http.StatusBadRequest, "A proxy is asked for http URLs; for others it is asked to CONNECT.")
+	} else if r.URL.Scheme != "http" && r.URL.Scheme != "https" {
+		refuse(w, http.StatusBadRequest, "A proxy is asked for http and https URLs, or to CONNECT.")
 		return
 	}
 	if (port == "" || port == "80" || port == "443") && p.o.Takes(host) {
