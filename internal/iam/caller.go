@@ -107,8 +107,18 @@ func (s *Service) authenticate(ctx context.Context, r *http.Request, sig *sigv4.
 	if err := s.verifier.Verify(r, sig, secret.Reveal(), hash, signingName); err != nil {
 		return nil, nil, err
 	}
+	if signingName == "iam" && who.barredFromIAM() {
+		return nil, nil, errUnknownKey()
+	}
 	s.used.note(who, sig.Service, sig.Region, s.Now())
 	return who, s.verifier.Signer(sig, secret.Reveal()), nil
+}
+
+// barredFromIAM: IAM takes no credentials of GetFederationToken, and those of GetSessionToken only if a code
+// of an MFA device came along.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html
+func (c *Caller) barredFromIAM() bool {
+	return c.Session != nil && (c.Type == policy.FederatedUser || c.Type != policy.RoleSession && !c.MFA)
 }
 
 // caller returns who the key of a signature belongs to, and its secret.

@@ -159,8 +159,11 @@ func (s *Service) managed(ctx context.Context, list []*policy.Compiled, policyAR
 	return append(list, c), nil
 }
 
+// nothing is a policy that applies to no request.
+const nothing = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"none:None","Resource":"arn:aws:none:::none"}]}`
+
 // sessionPolicies adds the policies that were given when a session was made.
-func (s *Service) sessionPolicies(ctx context.Context, set *policy.Set, ses *session.Session) (err error) {
+func (s *Service) sessionPolicies(ctx context.Context, set *policy.Set, ses *session.Session) error {
 	for i, text := range ses.Policies {
 		c, err := s.inSession.compile(text, i)
 		if err != nil {
@@ -169,8 +172,17 @@ func (s *Service) sessionPolicies(ctx context.Context, set *policy.Set, ses *ses
 		set.Session = append(set.Session, c)
 	}
 	for _, a := range ses.PolicyARNs {
-		if set.Session, err = s.managed(ctx, set.Session, a); err != nil {
-			return fmt.Errorf("iam: a session's managed policy: %v", err)
+		switch list, err := s.managed(ctx, set.Session, a); {
+		case gone(err): // deleted since: it allows nothing, and must not be as if it had never limited
+			c, err := s.inSession.compile(nothing, 0)
+			if err != nil {
+				return err
+			}
+			set.Session = append(set.Session, c)
+		case err != nil:
+			return fmt.Errorf("iam: a session's managed policy: %w", err)
+		default:
+			set.Session = list
 		}
 	}
 	return nil

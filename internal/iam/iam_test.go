@@ -21,7 +21,7 @@ import (
 
 const lambdaTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}`
 
-func newTest(t *testing.T, db *store.DB, open bool) (*Service, context.Context) {
+func newTest(t testing.TB, db *store.DB, open bool) (*Service, context.Context) {
 	key, err := seal.FromBytes([]byte(strings.Repeat("k", seal.KeySize)))
 	if err != nil {
 		t.Fatal(err)

@@ -64,13 +64,17 @@ func (w *world) as(c *iam.Caller) context.Context {
 
 // signedBy returns who signs with the key.
 func (w *world) signedBy(key, secret, sessionToken string) (*iam.Caller, error) {
+	return w.signedFor("sts", key, secret, sessionToken)
+}
+
+func (w *world) signedFor(service, key, secret, sessionToken string) (*iam.Caller, error) {
 	r, err := http.NewRequestWithContext(w.t.Context(), "POST", "http://127.0.0.1:4566/", strings.NewReader(""))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	hash := sigv4.PayloadHash(nil)
-	sigv4.Sign(r, hash, key, secret, sessionToken, "sts", "us-east-1", w.now)
-	id, err := w.iam.Authenticate(w.t.Context(), r, func() (string, error) { return hash, nil }, "sts")
+	sigv4.Sign(r, hash, key, secret, sessionToken, service, "us-east-1", w.now)
+	id, err := w.iam.Authenticate(w.t.Context(), r, func() (string, error) { return hash, nil }, service)
 	if err != nil {
 		return nil, err
 	}
@@ -458,103 +462,6 @@ func TestChaining(t *testing.T) {
 		_, err = next(stsapi.AssumeRoleRequest{})
 		w.is("by what the session is", err, "")
 	})
-}
-
-func TestSessionsOfUsers(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		w := newWorld(t, db)
-		alice := w.user("alice", `{"Effect":"Allow","Action":["s3:*","sts:GetFederationToken"],"Resource":"*"}`)
-		out, err := w.sts.GetSessionToken(w.as(alice), &stsapi.GetSessionTokenRequest{})
-		w.ok(err)
-		if !out.Credentials.Expiration.Equal(w.now.Add(12 * time.Hour)) {
-			t.Errorf("expires %v", out.Credentials.Expiration)
-		}
-		again := w.become(out.Credentials)
-		id, err := w.sts.GetCallerIdentity(w.as(again), nil)
-		w.ok(err)
-		if *id.Arn != alice.ARN || *id.UserId != alice.ID || !w.may(again, "s3:GetObject", "arn:aws:s3:::a/b") {
-			t.Errorf("%s %s", *id.Arn, *id.UserId)
-		}
-		for name, f := range map[string]func() error{
-			"GetSessionToken": func() error {
-				_, err := w.sts.GetSessionToken(w.as(again), &stsapi.GetSessionTokenRequest{})
-				return err
-			},
-			"GetFederationToken": func() error {
-				_, err := w.sts.GetFederationToken(w.as(again), &stsapi.GetFederationTokenRequest{Name: "bob"})
-				return err
-			},
-		} {
-			w.is(name+" in a session", f(), "403 AccessDenied: Cannot call "+name+" with session credentials")
-		}
-
-		fed := func(in stsapi.GetFederationTokenRequest, c *iam.Caller) (*stsapi.GetFederationTokenResponse, *iam.Caller) {
-			t.Helper()
-			in.Name = "bob"
-			out, err := w.sts.GetFederationToken(w.as(c), &in)
-			w.ok(err)
-			return out, w.become(out.Credentials)
-		}
-		ft, bob := fed(stsapi.GetFederationTokenRequest{}, alice)
-		if ft.FederatedUser.Arn != "arn:aws:sts::"+account+":federated-user/bob" || ft.FederatedUser.FederatedUserId != account+":bob" || bob.ARN != ft.FederatedUser.Arn {
-			t.Errorf("%+v", ft.FederatedUser)
-		}
-		if w.may(bob, "s3:GetObject", "arn:aws:s3:::a/b") {
-			t.Error("without policies of its own, a federated user may do something")
-		}
-		_, bob = fed(stsapi.GetFederationTokenRequest{Policy: shape.Ptr(document(`{"Effect":"Allow","Action":["s3:GetObject","sqs:*"],"Resource":"*"}`)), DurationSeconds: shape.Ptr[int64](129600)}, alice)
-		if !w.may(bob, "s3:GetObject", "arn:aws:s3:::a/b") || w.may(bob, "s3:PutObject", "arn:aws:s3:::a/b") || w.may(bob, "sqs:SendMessage", "*") {
-			t.Error("a federated user may not do what both its user and its policies let")
-		}
-		_, err = w.sts.GetFederationToken(w.as(alice), &stsapi.GetFederationTokenRequest{Name: "bob", Tags: []stsapi.Tag{{Key: "a", Value: "b"}}})
-		w.is("tags without TagSession", err, "403 AccessDenied: User: "+alice.ARN+" is not authorized to perform: sts:TagSession on resource: arn:aws:sts::"+account+":federated-user/bob")
-		arn := w.role("r", allow(aws(arnOf("root")), `"sts:AssumeRole"`, ""))
-		_, err = w.sts.AssumeRole(w.as(bob), &stsapi.AssumeRoleRequest{RoleArn: arn, RoleSessionName: "s1"})
-		w.is("a federated user assumes a role", err, "403 AccessDenied: User: "+bob.ARN+" is not authorized to perform: sts:AssumeRole on resource: "+arn)
-
-		// The root's last an hour at most.
-		rt, err := w.sts.GetSessionToken(w.ctx, &stsapi.GetSessionTokenRequest{DurationSeconds: shape.Ptr[int64](43200)})
-		w.ok(err)
-		if !rt.Credentials.Expiration.Equal(w.now.Add(time.Hour)) {
-			t.Errorf("the root's expires %v", rt.Credentials.Expiration)
-		}
-		root := w.become(rt.Credentials)
-		id, err = w.sts.GetCallerIdentity(w.as(root), nil)
-		w.ok(err)
-		if *id.Arn != arnOf("root") || *id.UserId != account || !w.may(root, "s3:GetObject", "*") {
-			t.Errorf("%s %s", *id.Arn, *id.UserId)
-		}
-		_, carol := fed(stsapi.GetFederationTokenRequest{Policy: shape.Ptr(document(`{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}`)), Tags: []stsapi.Tag{{Key: "a", Value: "b"}}}, w.iam.Root())
-		if !w.may(carol, "s3:GetObject", "*") || w.may(carol, "s3:PutObject", "*") {
-			t.Error("a federated user of the root's may not do what its policies let")
-		}
-
-		// A user that is gone takes its sessions with it.
-		w.ok(w.deleteUser("alice"))
-		if _, err := w.signedBy(out.Credentials.AccessKeyId, out.Credentials.SecretAccessKey, out.Credentials.SessionToken); !isAuth(err, wire.UnknownAccessKey) {
-			t.Errorf("the user is gone: %v", err)
-		}
-		if _, err := w.signedBy(ft.Credentials.AccessKeyId, ft.Credentials.SecretAccessKey, ft.Credentials.SessionToken); !isAuth(err, wire.UnknownAccessKey) {
-			t.Errorf("its federated user: %v", err)
-		}
-	})
-}
-
-func (w *world) deleteUser(name string) error {
-	keys, err := w.iam.ListAccessKeys(w.ctx, &iamapi.ListAccessKeysRequest{UserName: &name})
-	if err != nil {
-		return err
-	}
-	for _, k := range keys.AccessKeyMetadata {
-		if _, err := w.iam.DeleteAccessKey(w.ctx, &iamapi.DeleteAccessKeyRequest{UserName: &name, AccessKeyId: *k.AccessKeyId}); err != nil {
-			return err
-		}
-	}
-	if _, err := w.iam.DeleteUserPolicy(w.ctx, &iamapi.DeleteUserPolicyRequest{UserName: name, PolicyName: "p"}); err != nil {
-		return err
-	}
-	_, err = w.iam.DeleteUser(w.ctx, &iamapi.DeleteUserRequest{UserName: name})
-	return err
 }
 
 func TestOthers(t *testing.T) {
