@@ -86,8 +86,13 @@ func (s *Service) createResource(ctx context.Context, tx *store.Tx, apiID string
 	if err := checkSibling(tx, apiID, parent, r); err != nil {
 		return err
 	}
-	r.Id = shape.Ptr(newID(ctx, shortID))
-	return resources.Insert(tx, partKey(apiID, *r.Id, resourceName(r)), r)
+	for range 5 { // six characters are not unique among ten thousand
+		r.Id = shape.Ptr(newID(ctx, shortID))
+		if err = resources.Insert(tx, partKey(apiID, *r.Id, resourceName(r)), r); !errors.Is(err, store.ErrExists) {
+			break
+		}
+	}
+	return err
 }
 
 func getResource(tx *store.Tx, apiID, id string) (*v1.Resource, error) {
