@@ -20,10 +20,15 @@ type logFormat struct {
 // compileLog takes a stage's format apart.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html
 func compileLog(s *httpapis.Snapshot) *logFormat {
-	sum := sha256.Sum256([]byte(s.APIID + "/" + s.Stage))
-	f := &logFormat{region: s.Region, group: s.AccessLog.LogGroup, stream: hex.EncodeToString(sum[:16])}
+	return newLogFormat(s.Region, s.AccessLog.LogGroup, s.APIID+"/"+s.Stage, s.AccessLog.Format)
+}
+
+// newLogFormat takes a format apart. The stream is named after the stage.
+func newLogFormat(region, group, stage, format string) *logFormat {
+	sum := sha256.Sum256([]byte(stage))
+	f := &logFormat{region: region, group: group, stream: hex.EncodeToString(sum[:16])}
 	const prefix = "$context."
-	text, rest, found := strings.Cut(s.AccessLog.Format, prefix)
+	text, rest, found := strings.Cut(format, prefix)
 	for ; found; text, rest, found = strings.Cut(rest, prefix) {
 		end := 0
 		for end < len(rest) && (rest[end] == '.' || rest[end] == '-' || rest[end] == '_' || rest[end] >= '0' && rest[end] <= '9' ||

@@ -14,6 +14,8 @@ type answer struct {
 	cookies []string
 	body    string
 	base64  bool
+
+	fallback int // status of an answer that has none; 0: it must have one
 }
 
 type field struct{ name, value string }
@@ -87,6 +89,9 @@ func (a *answer) parse(payload []byte, two bool) error {
 	})
 	if err != nil {
 		return err
+	}
+	if a.status == 0 {
+		a.status = a.fallback
 	}
 	if a.status == 0 {
 		return errors.New("it has no statusCode")

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 	"github.com/gatehouse-dev/gatehouse/internal/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/policy"
+	"github.com/gatehouse-dev/gatehouse/internal/restapis"
 	"github.com/gatehouse-dev/gatehouse/internal/trace"
 )
 
@@ -46,6 +47,7 @@ type LogSink interface {
 // Options make a Gateway.
 type Options struct {
 	HTTPAPIs  *httpapis.Service
+	RESTAPIs  *restapis.Service // nil: no REST APIs
 	Invoker   Invoker
 	Permitter Permitter
 	IAM       Identities
@@ -68,6 +70,10 @@ type Target struct {
 	APIID string
 	Path  string // what follows the API's root, as the client encoded it, without the query
 	Host  string // the API's own host as the client wrote it; "" for a request that named the API in its path
+
+	// Of a request that came by a custom domain: its mapping names the stage, and the path has no stage.
+	Custom bool
+	Stage  string // "": the path's first segment names it all the same
 }
 
 // Gateway serves requests to APIs. It is safe for concurrent use.
@@ -76,6 +82,7 @@ type Gateway struct {
 	claims    claimsCache
 	transport http.RoundTripper
 	kinds     []kind
+	rest      *restAPIs // nil: none
 	urls      functionURLs
 }
 
@@ -100,7 +107,11 @@ func New(o Options) *Gateway {
 	if g.Now == nil {
 		g.Now = time.Now
 	}
-	g.kinds = []kind{newHTTPAPIs(g)}
+	if g.RESTAPIs != nil {
+		g.rest = newRESTAPIs(g)
+		g.kinds = append(g.kinds, g.rest)
+	}
+	g.kinds = append(g.kinds, newHTTPAPIs(g))
 	g.urls.exchanges.New = func() any { return new(urlExchange) }
 	return g
 }
