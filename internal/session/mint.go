@@ -61,7 +61,7 @@ const (
 	plain    = 0 // the session is JSON
 	deflated = 1 // deflated JSON
 
-	deflateFrom = 400      // bytes of JSON; shorter ones gain little
+	deflateFrom = 800      // bytes of JSON; shorter ones gain little, and deflating costs more than all the rest
 	maxJSON     = 64 << 10 // of what is inflated; nothing longer is ever sealed
 )
 
