@@ -136,8 +136,8 @@ func TestCallers(t *testing.T) {
 			{"a federated user", federated.AccessKey, federated.Secret.Reveal(), federated.Token, "", "arn:aws:sts::123456789012:federated-user/bob"},
 			{"the root's session", root.AccessKey, root.Secret.Reveal(), root.Token, "", acct + "root"},
 		} {
-			r := signedBy(t, tc.id, tc.secret, tc.token, "iam")
-			who, err := s.Authenticate(ctx, r, bodyHash, "iam")
+			r := signedBy(t, tc.id, tc.secret, tc.token, "logs")
+			who, err := s.Authenticate(ctx, r, bodyHash, "logs")
 			if problem(err) != tc.want || who.Principal != tc.arn {
 				t.Errorf("%s: %s, %q; want %q, %q", tc.name, who.Principal, problem(err), tc.arn, tc.want)
 				continue
@@ -149,6 +149,14 @@ func TestCallers(t *testing.T) {
 			if problem(err) != tc.want || err == nil && api.ARN != tc.arn {
 				t.Errorf("%s: at an API %q", tc.name, problem(err))
 			}
+		}
+		for name, cred := range map[string]session.Credentials{"a federated user": federated, "the root's session without MFA": root} {
+			if _, err := s.Authenticate(ctx, signedBy(t, cred.AccessKey, cred.Secret.Reveal(), cred.Token, "iam"), bodyHash, "iam"); problem(err) != "unknown" {
+				t.Errorf("%s calls IAM: %v", name, err)
+			}
+		}
+		if _, err := s.Authenticate(ctx, signedBy(t, annSession.AccessKey, annSession.Secret.Reveal(), annSession.Token, "iam"), bodyHash, "iam"); err != nil {
+			t.Errorf("a user's session with MFA calls IAM: %v", err)
 		}
 		if _, err := s.AuthenticateAPI(ctx, signedBy(t, id, secret, "", "iam"), bodyHash, "execute-api"); problem(err) != "scope" {
 			t.Errorf("signed for another service: %v", err)
