@@ -49,16 +49,19 @@ func (e *Engine) elsewhere(u *url.URL) *url.URL {
 
 // surroundFunctions returns the variables by which functions reach the server, whatever SDK they have, and
 // makes the files for that. It is called when the first function runs.
-func (e *Engine) surroundFunctions(dir string) ([]string, error) {
+func (e *Engine) surroundFunctions(dir string) (node, others []string, err error) {
 	files, err := surroundings.Write(dir, e.ca.PEM(), e.URL())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var env []string
-	for _, v := range surroundings.Network(e.URL(), e.proxyPassword(), files, func(string) string { return "" }) {
-		env = append(env, v.Name+"="+v.Value)
+	list := func(vars []surroundings.Var) (env []string) {
+		for _, v := range vars {
+			env = append(env, v.Name+"="+v.Value)
+		}
+		return env
 	}
-	return env, nil
+	nothing := func(string) string { return "" }
+	return list(surroundings.Node(e.URL(), files)), list(surroundings.Network(e.URL(), e.proxyPassword(), files, nothing)), nil
 }
 
 // functionCredentials returns how the environments of functions come by credentials of their role.

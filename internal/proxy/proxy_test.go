@@ -121,6 +121,7 @@ func TestAnswers(t *testing.T) {
 		{"a whole https URL, home", "GET https://a.taken.example/p HTTP/1.1\r\nHost: a.taken.example\r\n\r\n", 200, `front a.taken.example /p ""`},
 		{"a whole https URL, elsewhere, without the password", "GET https://" + to + "/p HTTP/1.1\r\nHost: x\r\n\r\n", 407, ""},
 		{"a whole https URL, to whom is none", "GET https://127.0.0.1:1/p HTTP/1.1\r\nHost: x\r\n" + basic(user, password) + "\r\n", 502, "connection refused"},
+		{"a whole URL of https, as axios sends it", "GET https://a.taken.example/p HTTP/1.1\r\nHost: a.taken.example\r\n\r\n", 200, `front a.taken.example /p ""`},
 		{"a whole URL, without the password", "GET " + plain.URL + "/p HTTP/1.1\r\nHost: x\r\n\r\n", 407, ""},
 		{"a whole URL, elsewhere", "GET " + plain.URL + "/p HTTP/1.1\r\nHost: x\r\nConnection: X-Hop\r\nX-Hop: 1\r\nX-Stays: 1\r\nProxy-Connection: x\r\n" + basic(user, password) + "\r\n",
 			200, "plain " + strings.TrimPrefix(plain.URL, "http://") + " /p map[X-Stays:[1]]"},

@@ -199,7 +199,7 @@ func (e *environment) start(credentials map[string]string, deadline time.Time) (
 		return nil, nil, ferr
 	}
 	e.interpreter = path
-	env := m.environ(s, path, e.stream, e.tmp, credentials)
+	env := m.environ(e.pool.family, s, path, e.stream, e.tmp, credentials)
 	plain := startsPlain(s.Env)
 	var w *worker
 	if plain {
@@ -208,7 +208,7 @@ func (e *environment) start(credentials map[string]string, deadline time.Time) (
 	if w == nil {
 		own := envList(env)
 		if plain { // NODE_PATH and its like come with the first frame
-			own = envList(m.baseEnv(path))
+			own = envList(m.baseEnv(e.pool.family, path))
 		}
 		var err error
 		if w, err = m.startFramed(path, m.interpreterArgs(e.pool.family, path), own, s.CodeDir); err != nil {
@@ -247,7 +247,7 @@ func (e *environment) startBinary(credentials map[string]string) (*worker, *init
 		t.discard()
 		return nil, nil, err
 	}
-	env := m.environ(s, "", e.stream, e.tmp, credentials)
+	env := m.environ(familyBinary, s, "", e.stream, e.tmp, credentials)
 	env["AWS_LAMBDA_RUNTIME_API"] = api.addr()
 	p, err := m.starter.start(&command{path: path, argv: []string{path}, env: envList(env), dir: s.CodeDir, out: out})
 	if err != nil {

@@ -85,7 +85,7 @@ func version(runtime, prefix, suffix string) int {
 }
 
 // baseEnv is what every process gets: nothing of the server's own environment.
-func (m *Manager) baseEnv(interpreter string) map[string]string {
+func (m *Manager) baseEnv(f family, interpreter string) map[string]string {
 	env := map[string]string{
 		"LANG": "en_US.UTF-8",
 		"TZ":   "UTC",
@@ -96,7 +96,7 @@ func (m *Manager) baseEnv(interpreter string) map[string]string {
 			env["PATH"] = dir + ":" + env["PATH"]
 		}
 	}
-	for _, kv := range m.o.Env {
+	for _, kv := range slices.Concat(m.o.Env, m.surroundings[f]) {
 		if k, v, ok := strings.Cut(kv, "="); ok {
 			env[k] = v
 		}
@@ -105,17 +105,14 @@ func (m *Manager) baseEnv(interpreter string) map[string]string {
 }
 
 // environ is the whole environment of a function's process.
-func (m *Manager) environ(s *Spec, interpreter, stream, tmp string, credentials map[string]string) map[string]string {
-	env := m.baseEnv(interpreter)
+func (m *Manager) environ(f family, s *Spec, interpreter, stream, tmp string, credentials map[string]string) map[string]string {
+	env := m.baseEnv(f, interpreter)
 	env["AWS_XRAY_CONTEXT_MISSING"] = "LOG_ERROR"
 	env["HOME"], env["TMPDIR"] = tmp, tmp
-	common, commonCerts := env["NODE_OPTIONS"], env[extraCerts]
+	common := env["NODE_OPTIONS"]
 	maps.Copy(env, s.Env)
 	if own := s.Env["NODE_OPTIONS"]; own != "" && common != "" {
 		env["NODE_OPTIONS"] = common + " " + own
-	}
-	if own := s.Env[extraCerts]; own != "" && commonCerts != "" {
-		env[extraCerts] = joinCerts(s.CodeDir, own, commonCerts, tmp)
 	}
 	for _, k := range reserved {
 		delete(env, k)
@@ -138,27 +135,6 @@ func (m *Manager) environ(s *Spec, interpreter, stream, tmp string, credentials 
 	}
 	maps.Copy(env, credentials)
 	return env
-}
-
-// extraCerts names a file of roots for Node.js besides its own. It can be one file only.
-const extraCerts = "NODE_EXTRA_CA_CERTS"
-
-// joinCerts makes a file, in tmp, of a function's own roots and of those that all functions have. A
-// function may name a file of Lambda's, such as /var/runtime/ca-cert.pem, that is not here.
-func joinCerts(code, own, common, tmp string) string {
-	if rest, ok := strings.CutPrefix(own, "/var/task/"); ok {
-		own = rest
-	}
-	if !filepath.IsAbs(own) {
-		own = filepath.Join(code, own)
-	}
-	mine, err1 := os.ReadFile(own)
-	all, err2 := os.ReadFile(common)
-	path := filepath.Join(tmp, ".extra-ca.pem")
-	if err1 != nil || err2 != nil || os.WriteFile(path, slices.Concat(mine, []byte("\n"), all), 0o600) != nil {
-		return common
-	}
-	return path
 }
 
 func envList(env map[string]string) []string {

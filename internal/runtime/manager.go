@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	goruntime "runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,9 +103,9 @@ type Options struct {
 	NodePath, PythonPath string   // interpreters; empty: node and python3 on the PATH
 	Env                  []string // further variables of all functions, NAME=VALUE; a function's own win
 
-	// Surroundings returns more of Env, and makes the files that it names. It is called once, before the
-	// first process starts. Nil: there is no more.
-	Surroundings func() ([]string, error)
+	// Surroundings returns more of Env, for functions of Node.js and for all others, and makes the files
+	// that it names. It is called once, before the first process starts. Nil: there is no more.
+	Surroundings func() (node, others []string, err error)
 
 	Logger *slog.Logger
 	Now    func() time.Time // for log times and deadlines; durations are measured
@@ -132,6 +131,8 @@ type Manager struct {
 	serial     atomic.Int64
 	now        func() time.Time
 	setup      func() error // lazily: directories and bootstraps
+
+	surroundings map[family][]string // set by setup
 
 	mu       sync.Mutex
 	closed   bool
@@ -225,11 +226,11 @@ func (m *Manager) prepare() error {
 		}
 	}
 	if m.o.Surroundings != nil {
-		more, err := m.o.Surroundings()
+		node, others, err := m.o.Surroundings()
 		if err != nil {
 			return fmt.Errorf("runtime: %w", err)
 		}
-		m.o.Env = slices.Concat(m.o.Env, more)
+		m.surroundings = map[family][]string{familyNode: node, familyPython: others, familyBinary: others}
 	}
 	m.starter, err = newStarter()
 	if err == nil {

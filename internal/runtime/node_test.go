@@ -2,8 +2,6 @@ package runtime
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -158,28 +156,30 @@ func TestNodeTimeout(t *testing.T) {
 	}
 }
 
-// A function's own roots stand beside those that all functions have, also where it names a file of Lambda's.
-func TestExtraCerts(t *testing.T) {
+// Functions of Node.js have surroundings of their own, which are made once; so have those that were
+// started in advance.
+func TestSurroundings(t *testing.T) {
 	need(t, "node")
-	common := filepath.Join(t.TempDir(), "common.pem")
-	if err := os.WriteFile(common, []byte("common"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	need(t, "python3")
 	calls := 0
-	m, _ := newManager(t, Options{Surroundings: func() ([]string, error) { calls++; return []string{"NODE_EXTRA_CA_CERTS=" + common}, nil }})
-	for own, want := range map[string]string{
-		"": "common", "own.pem": "own\n\ncommon", "/var/task/own.pem": "own\n\ncommon", "/var/runtime/ca-cert.pem": "common",
-	} {
-		s := spec("nodejs20.x", "index.handler", code(t, map[string]string{"own.pem": "own\n",
-			"index.js": "exports.handler = async () => require('fs').readFileSync(process.env.NODE_EXTRA_CA_CERTS, 'utf8')"}))
-		s.Name = "certs" + strconv.Itoa(len(own))
-		s.ARN += s.Name
-		if own != "" {
-			s.Env = map[string]string{"NODE_EXTRA_CA_CERTS": own}
+	m, _ := newManager(t, Options{Prefork: true, Surroundings: func() (node, others []string, err error) {
+		calls++
+		return []string{"LED=node", "NODE_OPTIONS=--no-warnings"}, []string{"LED=others"}, nil
+	}})
+	for i := range 3 {
+		s := spec("nodejs20.x", "index.handler", code(t, map[string]string{"index.js": "exports.handler = async () => process.env.LED + process.env.NODE_OPTIONS + process.execArgv"}))
+		s.Revision = strconv.Itoa(i)
+		if i > 0 {
+			settle(m)
 		}
-		if r := invoke(t, m, s, `{}`); string(r.Payload) != strconv.Quote(want) {
-			t.Errorf("%q: %s, want %q", own, r.Payload, want)
+		if r := invoke(t, m, s, `{}`); string(r.Payload) != `"node--no-warnings--max-http-header-size=81920"` {
+			t.Errorf("Node.js: %s", r.Payload)
 		}
+	}
+	s := spec("python3.11", "index.handler", code(t, map[string]string{"index.py": "import os\ndef handler(e, c): return os.environ['LED'] + os.environ.get('NODE_OPTIONS', '')"}))
+	s.ARN += "python"
+	if r := invoke(t, m, s, `{}`); string(r.Payload) != `"others"` {
+		t.Errorf("Python: %s", r.Payload)
 	}
 	if calls != 1 {
 		t.Errorf("Surroundings was called %d times", calls)

@@ -395,7 +395,7 @@ func (m *Manager) refill(f family, path string) {
 	m.sparing[path] = true
 	m.starting++
 	go func() {
-		env := envList(m.baseEnv(path))
+		env := envList(m.baseEnv(f, path))
 		w, err := m.startFramed(path, append(m.interpreterArgs(f, path), "spare"), env, os.TempDir())
 		m.mu.Lock()
 		defer m.mu.Unlock()

@@ -12,10 +12,10 @@
 //     system's roots instead of adding to them, so the file has both.
 //   - For Node.js a module that is loaded first (preload.cjs), by NODE_OPTIONS: clients for Node.js that
 //     know no endpoint variable know no proxy either. It changes one method, net.Socket's connect:
-//     connections to names that [Takes] accepts go to the server. TLS, the Host header and HTTP/2 stay
-//     the client's own, and it works alike in CommonJS, ES modules, fetch, workers and WebSockets. The
-//     module loads nothing but net, which costs about a millisecond at start, and nothing in functions,
-//     whose bootstrap needs it anyway.
+//     connections to names that [Takes] accepts go to the server, and trust its authority. TLS, the Host
+//     header and HTTP/2 stay the client's own, and it works alike in CommonJS, ES modules, fetch, workers
+//     and WebSockets. The module loads nothing but net: 0.3 ms of Node's 23 ms at start, and less in
+//     functions, whose bootstrap needs net anyway.
 //
 // The proxy has a password, derived from the root's secret: to lead a connection to places that are not
 // AWS's is a favour to programs that were started so, not to whoever finds the port.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 //go:embed preload.cjs
@@ -55,7 +56,7 @@ func Write(dir string, ca []byte, endpoint string, more ...string) (Files, error
 	if err != nil {
 		return Files{}, err
 	}
-	module, err := preloadFor(endpoint)
+	module, err := preloadFor(endpoint, ca)
 	if err != nil {
 		return Files{}, err
 	}
@@ -92,8 +93,8 @@ func appendPEM(b *bytes.Buffer, data []byte) {
 	b.WriteByte('\n')
 }
 
-// preloadFor returns the module for Node.js that leads to endpoint.
-func preloadFor(endpoint string) ([]byte, error) {
+// preloadFor returns the module for Node.js that leads to endpoint and trusts ca.
+func preloadFor(endpoint string, ca []byte) ([]byte, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
 		return nil, fmt.Errorf("endpoint %q: programs are led to an http URL of this machine", endpoint)
@@ -104,10 +105,16 @@ func preloadFor(endpoint string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	names, _ := json.Marshal(hostPattern)
-	target, _ := json.Marshal(map[string]any{"host": u.Hostname(), "port": port})
-	text := bytes.Replace([]byte(preload), []byte("NAMES"), names, 1)
-	return bytes.Replace(text, []byte("TARGET"), target, 1), nil
+	text := preload
+	for name, v := range map[string]any{"NAMES": hostPattern, "TARGET": map[string]any{"host": u.Hostname(), "port": port}, "CA": string(ca)} {
+		value, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		text = strings.Replace(text, "("+name+")", "("+string(value)+")", 1)
+		text = strings.Replace(text, "= "+name+";", "= "+string(value)+";", 1)
+	}
+	return []byte(text), nil
 }
 
 // put writes a file in one step, unless it is as it should be.

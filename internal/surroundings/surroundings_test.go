@@ -2,10 +2,16 @@ package surroundings
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +19,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -153,7 +160,37 @@ func TestPreload(t *testing.T) {
 		t.Errorf("another host: %q", got)
 	}
 
+	// Over TLS, the local authority is trusted for those names, and for nothing else.
+	const host2 = "bucket.s3.amazonaws.com"
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "secure %s %s", r.Host, r.URL.Path) }))
+	cert, certPEM := selfSigned(t, host2)
+	secure.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
+	defer secure.Close()
+	if f, err = Write(dir, certPEM, "http://"+secure.Listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range map[string]string{
+		"https.cjs": `const https = require('https'); https.get('https://` + host2 + `/https', (r) => { r.resume(); r.on('end', () => https.get('https://` + host2 + `/https', { agent: false }, (r) => r.pipe(process.stdout))) })`,
+		"fetch.mjs": `console.log(await (await fetch('https://` + host2 + `/fetch')).text())`,
+		"ca.cjs":    `require('https').get({ host: '` + host2 + `', path: '/ca', ca: require('tls').rootCertificates[0] }, (r) => r.pipe(process.stdout))`,
+		"http2.mjs": `import { connect } from 'node:http2'; const c = connect('https://` + host2 + `'), s = c.request({ ':path': '/http2', ':authority': '` + host2 + `' }); s.on('data', (d) => process.stdout.write(d)); s.on('end', () => c.close())`,
+	} {
+		want := "secure " + host2 + " /" + strings.TrimSuffix(strings.TrimSuffix(name, ".cjs"), ".mjs")
+		if got := run("", name, script); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	script := `require('https').get('https://` + secure.Listener.Addr().String() + `', { servername: '` + host2 + `' }, () => console.log('trusted')).on('error', (e) => console.log(e.code))`
+	if got := run("", "other.cjs", script); !strings.Contains(got, "SELF_SIGNED") && !strings.Contains(got, "UNABLE_TO_VERIFY") {
+		t.Errorf("the authority is trusted by a connection that is not led here: %s", got)
+	}
+
 	// Each name, as the module's own test of names would say: by where it connects.
+	if f, err = Write(dir, testCA, srv.URL); err != nil {
+		t.Fatal(err)
+	}
 	hosts, _ := json.Marshal(taken)
 	out := run("", "names.cjs", `
 const net = require('net');
@@ -171,6 +208,21 @@ const hosts = `+string(hosts)+`;
 	if out != "" {
 		t.Errorf("the module disagrees with Takes:\n%s", out)
 	}
+}
+
+// selfSigned returns a certificate for a host that is its own authority.
+func selfSigned(t *testing.T, host string) (tls.Certificate, []byte) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{host}, IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func TestFiles(t *testing.T) {
