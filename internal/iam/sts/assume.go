@@ -54,12 +54,12 @@ func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleRequest) (*s
 		return nil, err
 	}
 	if role == nil || c.Type == policy.FederatedUser {
-		return nil, notAuthorized(c, actAssumeRole, in.RoleArn)
+		return nil, notAuthorized(c, actAssumeRole, in.RoleArn, policy.Decision{})
 	}
 	if from != nil && from.SourceIdentity != "" {
 		if source != "" && source != from.SourceIdentity { // once set, it stays
 			trace.From(ctx).Fail("source identity", "the session has another one already", source, from.SourceIdentity)
-			return nil, notAuthorized(c, actSourceIdentity, in.RoleArn)
+			return nil, notAuthorized(c, actSourceIdentity, in.RoleArn, policy.Decision{})
 		}
 		source = from.SourceIdentity
 	}
@@ -73,7 +73,7 @@ func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleRequest) (*s
 			return nil, err
 		}
 		if !d.Allowed {
-			return nil, notAuthorized(c, action, in.RoleArn)
+			return nil, notAuthorized(c, action, in.RoleArn, d)
 		}
 	}
 

@@ -292,7 +292,9 @@ func TestTrust(t *testing.T) {
 			{"another is named", allow(aws(plain.ARN), `"sts:AssumeRole"`, ""), able, stsapi.AssumeRoleRequest{}, "sts:AssumeRole"},
 			{"the account is named, without a policy of its own", allow(root, `"sts:AssumeRole"`, ""), plain, stsapi.AssumeRoleRequest{}, "sts:AssumeRole"},
 			{"the account is named", allow(root, `"sts:AssumeRole"`, ""), able, stsapi.AssumeRoleRequest{}, ""},
-			{"named, with a Deny of its own", allow(aws(denied.ARN), `"sts:AssumeRole"`, ""), denied, stsapi.AssumeRoleRequest{}, "sts:AssumeRole"},
+			{"named, with a Deny of its own", allow(aws(denied.ARN), `"sts:AssumeRole"`, ""), denied, stsapi.AssumeRoleRequest{}, "sts:AssumeRole with an explicit deny in an identity-based policy"},
+			{"denied by the role", allow(aws(plain.ARN), `"sts:AssumeRole"`, "") + "," + strings.Replace(allow(aws(plain.ARN), `"sts:*"`, ""), "Allow", "Deny", 1), plain, stsapi.AssumeRoleRequest{},
+				"sts:AssumeRole with an explicit deny in the role trust policy"},
 			{"for another action", allow(aws(plain.ARN), `"sts:AssumeRoleWithSAML"`, ""), plain, stsapi.AssumeRoleRequest{}, "sts:AssumeRole"},
 			{"trusts a service only", allow(`{"Service":"lambda.amazonaws.com"}`, `"sts:AssumeRole"`, ""), able, stsapi.AssumeRoleRequest{}, "sts:AssumeRole"},
 			{"trusts a provider only", allow(`{"Federated":"cognito-identity.amazonaws.com"}`, `"sts:*"`, ""), able, stsapi.AssumeRoleRequest{}, "sts:AssumeRole"},
@@ -332,7 +334,11 @@ func TestTrust(t *testing.T) {
 			_, err := w.sts.AssumeRole(w.as(test.who), &in)
 			want := ""
 			if test.want != "" {
-				want = "403 AccessDenied: User: " + test.who.ARN + " is not authorized to perform: " + test.want + " on resource: " + arn
+				action, because, denied := strings.Cut(test.want, " ")
+				want = "403 AccessDenied: User: " + test.who.ARN + " is not authorized to perform: " + action + " on resource: " + arn
+				if denied {
+					want += " " + because
+				}
 			}
 			w.is(test.name, err, want)
 		}

@@ -116,7 +116,7 @@ func (s *Service) GetFederationToken(ctx context.Context, in *sts.GetFederationT
 			return nil, err
 		}
 		if !d.Allowed {
-			return nil, notAuthorized(c, actTagSession, resource)
+			return nil, notAuthorized(c, actTagSession, resource, d)
 		}
 	}
 	ses := &session.Session{Type: policy.FederatedUser, Account: call.Account, OwnerARN: c.ARN, OwnerID: c.ID, OwnerName: c.Name, Name: in.Name, Tags: t.all}

@@ -146,6 +146,9 @@ func (s *Service) verifyToken(ctx context.Context, raw string) (*session.WebIden
 	if err != nil {
 		return nil, refusedToken(ctx, err)
 	}
+	if t.Issuer != iss {
+		return nil, refusedToken(ctx, &token.Error{Reason: token.BadClaims, Detail: "the token has more than one issuer", Got: t.Issuer, Want: iss})
+	}
 	return s.readToken(ctx, t, p)
 }
 

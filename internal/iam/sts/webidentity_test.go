@@ -194,6 +194,7 @@ func TestWebIdentityTokens(t *testing.T) {
 			{"a part of the issuer's path", allow(federated, act, ""), w.token(idp, map[string]any{"iss": "https://idp.example.com"}), "400 InvalidIdentityToken: No OpenIDConnect provider found in your account for https://idp.example.com"},
 			{"of another issuer's key", allow(federated, act, ""), w.token(stranger, map[string]any{"iss": url}), badSignature},
 			{"says it is Cognito's", allow(`{"Federated":"`+cognito+`"}`, act, ""), w.token(idp, map[string]any{"iss": "https://" + cognito}), badSignature},
+			{"two issuers", allow(federated, act, ""), w.token(idp, map[string]any{"iss": "https://" + cognito, "ISS": url}), ""}, // worded below
 			{"unknown key", allow(federated, act, ""), strings.Replace(w.token(idp, nil), header("k1"), header("k2"), 1), noKey},
 
 			{"trust in another subject", allow(federated, only, `{"StringEquals":{"idp.example.com/Realm:sub":"subject-2"}}`), w.token(idp, nil), denied},
@@ -216,9 +217,9 @@ func TestWebIdentityTokens(t *testing.T) {
 				if got := says(err); !strings.HasPrefix(got, "400 ExpiredTokenException: Token expired: current date/time ") {
 					t.Errorf("expired: %s", got)
 				}
-			case "not yet":
+			case "not yet", "two issuers":
 				if got := says(err); !strings.HasPrefix(got, "400 InvalidIdentityToken: ") {
-					t.Errorf("not yet: %s", got)
+					t.Errorf("%s: %s", test.name, got)
 				}
 			default:
 				w.is(test.name, err, test.want)
