@@ -36,9 +36,17 @@
 //
 // In the basic flow (GetOpenIdToken) the client gets a token and asks STS itself. Where the pool maps roles or has
 // AllowClassicFlow off, there is none. Tokens of all pools have one issuer, https://cognito-identity.amazonaws.com,
-// as on AWS; its key is made when the first is issued. AWS signs them with RS512, this package with RS256.
+// as on AWS; its key is made when the first is issued.
 //
-// # What is not here
+// # What is refused
 //
-// Cognito Sync is another service; a pool's settings for it are refused.
+// Logins with Facebook, Login with Amazon, Twitter and Digits: their tokens cannot be verified without asking those
+// companies' servers. Tokens that say nothing of their key (kid). A pool's settings for Cognito Sync, which is
+// another service.
+//
+// # Where we answer otherwise than AWS
+//
+// The tokens of identity pools are signed with RS256, AWS's with RS512. Guests have one session policy that says what
+// AWS's two say. A login in which AWS could not be observed is refused rather than guessed at: logins of two identities in
+// one call are a ResourceConflictException.
 package identitypools
