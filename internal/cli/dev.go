@@ -165,7 +165,14 @@ func (p *program) followRequests(ctx context.Context, c *client.Client) {
 		if t.Status >= 400 {
 			status = p.out.red(fmt.Sprint(t.Status))
 		}
-		line := fmt.Sprintf("%s %s %s %s %s", p.out.dim(t.Time.Local().Format("15:04:05.000")), status, visible(t.Method), visible(t.Path),
+		what := visible(t.Method) + " " + visible(t.Path)
+		if t.Operation != "" { // a call of an AWS API: worth a line if somebody may not make it
+			if !t.Refused() {
+				return
+			}
+			what = visible(t.Operation)
+		}
+		line := fmt.Sprintf("%s %s %s %s", p.out.dim(t.Time.Local().Format("15:04:05.000")), status, what,
 			p.out.dim(fmt.Sprintf("%.1f ms", float64(t.Micros)/1000)))
 		if t.Refused() {
 			line += p.out.dim("  " + self() + " why " + t.RequestID + dataFlag(p))

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -19,12 +21,16 @@ func (p *program) whyCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "why REQUEST-ID",
 		Short: "Tell why a request was let in or refused",
-		Long: `Prints the decision trace of a request on an API: each check that it met, what was found,
-and, for the one that refused it, what would have passed. The request id is in the answer's
-header Apigw-Requestid. The newest 10,000 requests are remembered.`,
+		Long: `Prints the decision trace of a request on an API, or of a call of an AWS API: each check that it
+met, what was found, and, for the one that refused it, what would have passed. Of a signature that does
+not fit, it shows the server's canonical request beside what the request shows, and what has probably
+happened; of policies, the statement that decided or came nearest. The request id is in the answer's
+header: Apigw-Requestid of an API, X-Amzn-Requestid or X-Amz-Request-Id of an AWS API. The newest 10,000
+requests are remembered, and apart from them the newest 2,000 calls of AWS APIs that succeeded.`,
 		Example: `  curl -i http://127.0.0.1:4566/_aws/execute-api/4foju6nhne/private
   gatehouse why JKJaXmPLvHcESHA=
   gatehouse why --last                # the newest request
+  aws s3 ls --debug 2>&1 | grep -i request-id
   gatehouse why --json --last | jq .steps`,
 		Args: cobra.MaximumNArgs(1),
 	}
@@ -60,7 +66,7 @@ func fetchTrace(cmd *cobra.Command, c *client.Client, args []string) (*trace.Tra
 			return nil, err
 		}
 		if len(ts) == 0 {
-			return nil, errors.New("no request on an API has been seen since the server started")
+			return nil, errors.New("no request has been seen since the server started")
 		}
 		return ts[0], nil
 	}
@@ -81,7 +87,19 @@ func (p *program) printTrace(t *trace.Trace) {
 	}
 	o.printf("%s %s  →  %s  %s\n", o.bold(visible(t.Method)), o.bold(visible(t.Path)), status,
 		o.dim(fmt.Sprintf("%s, %s", t.Time.Local().Format("15:04:05.000"), (time.Duration(t.Micros)*time.Microsecond).String())))
-	if t.API != "" {
+	switch {
+	case t.Operation != "":
+		o.printf("%s\n", o.bold(visible(t.Operation)))
+		line := "by nobody who is known"
+		if t.Principal != "" {
+			line = "by " + visible(t.Principal)
+		}
+		line += ", host " + visible(t.Host) + ", from " + t.SourceIP
+		if t.Error != "" {
+			line += ", answered " + visible(t.Error)
+		}
+		o.printf("%s\n", o.dim(line))
+	case t.API != "":
 		o.printf("%s\n", o.dim(fmt.Sprintf("API %s, stage %s, host %s, from %s", visible(t.API), t.Stage, visible(t.Host), t.SourceIP)))
 	}
 	width := 0
@@ -104,4 +122,34 @@ func (p *program) printTrace(t *trace.Trace) {
 			o.printf("    %*s  %s %s\n", width, "", o.dim("want:"), visible(s.Want))
 		}
 	}
+	p.printSignature(t.Signature)
 }
+
+// printSignature sets the server's canonical request beside what the request shows.
+func (p *program) printSignature(s *trace.Signature) {
+	if s == nil {
+		return
+	}
+	o := p.out
+	name, server := len("line"), len("the server's canonical request")
+	for _, l := range s.Lines {
+		name, server = max(name, len(visible(l.Name))), max(server, min(utf8.RuneCountInString(visible(l.Server)), maxColumn))
+	}
+	o.printf("\n  %s\n", o.bold(fmt.Sprintf("%-*s  %-*s  %s", name, "", server, "the server's canonical request", "what the request shows")))
+	for _, l := range s.Lines {
+		mark := " "
+		if l.Server != l.Client {
+			mark = o.red("≠")
+		}
+		text := visible(l.Server)
+		pad := max(server-utf8.RuneCountInString(text), 0)
+		o.printf("%s %-*s  %s%s  %s\n", mark, name, visible(l.Name), text, strings.Repeat(" ", pad), visible(l.Client))
+	}
+	o.printf("\n  %s\n", o.bold("string to sign"))
+	for _, l := range s.StringToSign {
+		o.printf("  %s\n", visible(l))
+	}
+}
+
+// maxColumn is how wide the left column of two may be, in characters. Longer lines push the right one.
+const maxColumn = 70

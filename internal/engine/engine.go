@@ -244,12 +244,6 @@ func (e *Engine) origins() func(*http.Request, string) bool {
 	return nil
 }
 
-// observe logs a call of the control plane.
-func (e *Engine) observe(c *wire.Call, status int, err error) {
-	e.cfg.Logger.LogAttrs(context.Background(), slog.LevelDebug, "call", slog.String("operation", c.Service+":"+c.Operation),
-		slog.Int("status", status), slog.String("request", c.RequestID), slog.Any("err", err))
-}
-
 // serve answers on the listener from now on.
 func (e *Engine) serve(l net.Listener) {
 	e.http = &http.Server{

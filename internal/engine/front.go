@@ -51,7 +51,7 @@ func (e *Engine) front(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, why, http.StatusForbidden)
 			return
 		}
-		e.control.Serve(w, r, t)
+		e.serveControl(w, r, t)
 		return
 	}
 	if name, ok := e.control.Unserved(r); ok {

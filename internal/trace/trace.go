@@ -16,17 +16,21 @@ import (
 
 // Trace is what happened to one request.
 type Trace struct {
-	RequestID string    `json:"requestId"`
-	Time      time.Time `json:"time"`
-	Method    string    `json:"method"`
-	Host      string    `json:"host"`
-	Path      string    `json:"path"`
-	SourceIP  string    `json:"sourceIp,omitempty"`
-	API       string    `json:"api,omitempty"`   // id of the API
-	Stage     string    `json:"stage,omitempty"` // its stage
-	Steps     []Step    `json:"steps"`
-	Status    int       `json:"status"`
-	Micros    int64     `json:"micros"` // time taken, in microseconds
+	RequestID string     `json:"requestId"`
+	Time      time.Time  `json:"time"`
+	Method    string     `json:"method"`
+	Host      string     `json:"host"`
+	Path      string     `json:"path"`
+	SourceIP  string     `json:"sourceIp,omitempty"`
+	API       string     `json:"api,omitempty"`       // id of the API
+	Stage     string     `json:"stage,omitempty"`     // its stage
+	Operation string     `json:"operation,omitempty"` // of the control plane: "cognito-idp:ListUsers"
+	Principal string     `json:"principal,omitempty"` // ARN of who made it, where that is known
+	Error     string     `json:"error,omitempty"`     // code of the error that was answered
+	Steps     []Step     `json:"steps"`
+	Signature *Signature `json:"signature,omitempty"` // of a signature that does not fit
+	Status    int        `json:"status"`
+	Micros    int64      `json:"micros"` // time taken, in microseconds
 }
 
 // Step is one check or choice on a request's way.
@@ -37,6 +41,29 @@ type Step struct {
 	Got    string `json:"got,omitempty"`  // of a refusal: what the request had
 	Want   string `json:"want,omitempty"` // of a refusal: what would have passed
 }
+
+// Signature sets what the server made of a signed request beside what the request shows, line by line of
+// the canonical request. Values that may be secret are left out.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+type Signature struct {
+	AccessKey    string   `json:"accessKey"`
+	Scope        string   `json:"scope"`
+	Time         string   `json:"time"`
+	Presigned    bool     `json:"presigned,omitempty"`
+	Lines        []Line   `json:"lines"`
+	StringToSign []string `json:"stringToSign"`
+	Likely       string   `json:"likely"`
+}
+
+// Line is a line of a canonical request.
+type Line struct {
+	Name   string `json:"name"`   // "path", "host", "payload hash"
+	Server string `json:"server"` // as the server wrote it
+	Client string `json:"client"` // what of the request it comes from, as it came
+}
+
+// maxLines bounds the lines of a canonical request that are kept.
+const maxLines = 50
 
 // Pass notes a check that was passed or a choice that was made.
 func (t *Trace) Pass(name, detail string) {
@@ -79,16 +106,27 @@ func From(ctx context.Context) *Trace {
 
 // Recorder keeps the newest traces in memory, found by request id in constant time. The oldest go
 // first once there are more than its capacity.
+//
+// Calls of the control plane that succeeded have a place of their own, a fifth as large: tools that poll
+// push out each other's traces, and none of a refusal or of a request on an API.
 type Recorder struct {
-	mu   sync.Mutex
-	ring []*Trace
-	next int
-	byID map[string]*Trace
+	mu    sync.Mutex
+	rings [2]ring // all others; calls that succeeded
+	count int64
+	byID  map[string]*Trace
 
 	followers map[chan *Trace]bool
 }
 
-// DefaultCapacity is how many traces a [Recorder] keeps: about 10 MB of them.
+// ring holds traces in the order in which they came.
+type ring struct {
+	traces []*Trace
+	order  []int64
+	next   int
+}
+
+// DefaultCapacity is how many traces a [Recorder] keeps, apart from calls that succeeded: about 10 MB of
+// them.
 const DefaultCapacity = 10000
 
 // NewRecorder makes a recorder of the given capacity; 0 stands for [DefaultCapacity].
@@ -96,7 +134,11 @@ func NewRecorder(capacity int) *Recorder {
 	if capacity <= 0 {
 		capacity = DefaultCapacity
 	}
-	return &Recorder{ring: make([]*Trace, capacity), byID: make(map[string]*Trace)}
+	r := &Recorder{byID: make(map[string]*Trace)}
+	for i, n := range [...]int{capacity, max(capacity/5, 1)} {
+		r.rings[i] = ring{traces: make([]*Trace, n), order: make([]int64, n)}
+	}
+	return r
 }
 
 // maxText bounds a text in a recorded trace, in bytes: requests come from anybody, and thousands are kept.
@@ -111,7 +153,7 @@ func clip(s *string) {
 
 // Record takes over t, and cuts its texts where they are longer than 1,000 bytes.
 func (r *Recorder) Record(t *Trace) {
-	for _, s := range [...]*string{&t.Method, &t.Host, &t.Path, &t.API, &t.Stage} {
+	for _, s := range [...]*string{&t.Method, &t.Host, &t.Path, &t.API, &t.Stage, &t.Operation, &t.Principal, &t.Error} {
 		clip(s)
 	}
 	for i := range t.Steps {
@@ -120,14 +162,36 @@ func (r *Recorder) Record(t *Trace) {
 		clip(&step.Got)
 		clip(&step.Want)
 	}
+	if s := t.Signature; s != nil {
+		s.Lines = s.Lines[:min(len(s.Lines), maxLines)]
+		for i := range s.Lines {
+			clip(&s.Lines[i].Name)
+			clip(&s.Lines[i].Server)
+			clip(&s.Lines[i].Client)
+		}
+		for i := range s.StringToSign {
+			clip(&s.StringToSign[i])
+		}
+		clip(&s.AccessKey)
+		clip(&s.Scope)
+		clip(&s.Likely)
+	}
+	ring := &r.rings[0]
+	if t.Operation != "" && t.Status < 400 {
+		ring = &r.rings[1]
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old := r.ring[r.next]; old != nil && r.byID[old.RequestID] == old {
+	if old := ring.traces[ring.next]; old != nil && r.byID[old.RequestID] == old {
 		delete(r.byID, old.RequestID)
 	}
-	r.ring[r.next] = t
-	r.next = (r.next + 1) % len(r.ring)
+	r.count++
+	ring.traces[ring.next], ring.order[ring.next] = t, r.count
+	ring.next = (ring.next + 1) % len(ring.traces)
 	r.byID[t.RequestID] = t
+	if ring == &r.rings[1] {
+		return
+	}
 	for ch := range r.followers {
 		select {
 		case ch <- t:
@@ -136,7 +200,8 @@ func (r *Recorder) Record(t *Trace) {
 	}
 }
 
-// Follow returns the traces that are recorded from now on, until ctx ends. They must not be changed.
+// Follow returns the traces that are recorded from now on, until ctx ends, but for calls of the control
+// plane that succeeded: whoever follows makes such calls. They must not be changed.
 func (r *Recorder) Follow(ctx context.Context) <-chan *Trace {
 	ch, out := make(chan *Trace, 1024), make(chan *Trace)
 	r.mu.Lock()
@@ -179,22 +244,38 @@ func (r *Recorder) Get(requestID string) *Trace {
 func (r *Recorder) Recent(n int) []*Trace {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := make([]*Trace, 0, min(n, len(r.byID)))
-	for i := 1; i <= len(r.ring) && len(out) < n; i++ {
-		t := r.ring[(r.next-i+len(r.ring))%len(r.ring)]
-		if t == nil {
+	out := make([]*Trace, 0, max(min(n, len(r.byID)), 0))
+	var back [len(r.rings)]int // how many of each were taken
+	for len(out) < n {
+		newest, order := -1, int64(0)
+		for i := range r.rings {
+			if ring := &r.rings[i]; back[i] < len(ring.traces) {
+				if at := ring.at(back[i]); ring.traces[at] != nil && ring.order[at] > order {
+					newest, order = i, ring.order[at]
+				}
+			}
+		}
+		if newest < 0 {
 			break
 		}
-		out = append(out, t)
+		ring := &r.rings[newest]
+		out = append(out, ring.traces[ring.at(back[newest])])
+		back[newest]++
 	}
 	return out
 }
+
+// at is the place of the trace that came n before the newest.
+func (r *ring) at(n int) int { return (r.next - 1 - n + 2*len(r.traces)) % len(r.traces) }
 
 // Reset forgets everything.
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	clear(r.ring)
+	for i := range r.rings {
+		clear(r.rings[i].traces)
+		clear(r.rings[i].order)
+		r.rings[i].next = 0
+	}
 	clear(r.byID)
-	r.next = 0
 }

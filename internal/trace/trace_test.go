@@ -25,6 +25,36 @@ func TestRecorderKeepsTheNewest(t *testing.T) {
 	}
 }
 
+// Calls that succeed push out only each other.
+func TestRecorderKeepsRefusals(t *testing.T) {
+	r := NewRecorder(10)
+	r.Record(&Trace{RequestID: "refused", Operation: "iam:CreateUser", Status: 403})
+	r.Record(&Trace{RequestID: "api", Status: 200})
+	for i := range 100 {
+		r.Record(&Trace{RequestID: fmt.Sprint(i), Operation: "cloudformation:DescribeStackEvents", Status: 200})
+	}
+	r.Record(&Trace{RequestID: "last", Status: 500})
+	for id, want := range map[string]bool{"refused": true, "api": true, "99": true, "98": true, "97": false, "last": true} {
+		if got := r.Get(id) != nil; got != want {
+			t.Errorf("%s: %v, want %v", id, got, want)
+		}
+	}
+	var ids []string
+	for _, t := range r.Recent(10) {
+		ids = append(ids, t.RequestID)
+	}
+	if got := strings.Join(ids, " "); got != "last 99 98 api refused" {
+		t.Errorf("newest first: %s", got)
+	}
+	if got := r.Recent(2); len(got) != 2 || got[1].RequestID != "99" {
+		t.Errorf("two: %v", got)
+	}
+	r.Reset()
+	if len(r.Recent(10)) != 0 || r.Get("last") != nil {
+		t.Error("something is left")
+	}
+}
+
 func TestNilTrace(t *testing.T) {
 	tr := From(t.Context())
 	tr.Pass("route", "GET /")

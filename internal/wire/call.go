@@ -22,6 +22,7 @@ type Call struct {
 	Host      string // as the client wrote it, with its port
 	Secure    bool   // it came over TLS
 	Time      time.Time
+	ErrorCode string // of the answer, once there is one; "" for a success
 }
 
 type callKey struct{}

@@ -33,7 +33,7 @@ func TestOverHTTP(t *testing.T) {
 	}
 	observed := make(chan seen, 10)
 	s := wire.NewServer(wire.Options{Services: []wire.Service{{Model: &s3.Model, Handler: broken{}}}, Auth: anyone{},
-		Observe: func(_ *wire.Call, code int, err error) { observed <- seen{code, err} }})
+		Observe: func(_ context.Context, _ *wire.Call, code int, err error) { observed <- seen{code, err} }})
 	srv := httptest.NewServer(s)
 	defer srv.Close()
 	send := func(method, path string, body io.Reader, signed bool) (*http.Response, string, error) {

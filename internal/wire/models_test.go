@@ -131,7 +131,7 @@ func TestEveryOperationAnswers(t *testing.T) {
 	var call *wire.Call
 	s := wire.NewServer(wire.Options{
 		Services: unimplemented(), Auth: anyone{}, Account: "000000000000",
-		Observe: func(c *wire.Call, _ int, _ error) { call = c },
+		Observe: func(_ context.Context, c *wire.Call, _ int, _ error) { call = c },
 	})
 	for _, svc := range unimplemented() {
 		m := svc.Model

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -50,9 +51,9 @@ type Options struct {
 	// AWS. A server that takes any access key as good must not let any page in.
 	AllowOrigin func(r *http.Request, origin string) bool
 
-	// Observe is called after each request, with the status of the answer and the error that it stands
-	// for, if any.
-	Observe func(c *Call, status int, err error)
+	// Observe is called after each request, with its context, the status of the answer and the error that it
+	// stands for, if any; the code that the caller sees is in the call. c is not changed afterwards.
+	Observe func(ctx context.Context, c *Call, status int, err error)
 }
 
 // DefaultMaxBody bounds request bodies unless told otherwise. The largest inputs of the JSON and Query
@@ -188,7 +189,7 @@ func (x *exchange) run() {
 	x.begin()
 	defer func() {
 		if x.s.o.Observe != nil {
-			x.s.o.Observe(&x.call, x.status, x.err)
+			x.s.o.Observe(x.r.Context(), &x.call, x.status, x.err)
 		}
 	}()
 	defer func() {
@@ -384,6 +385,7 @@ func (x *exchange) fail(err error) {
 // answer writes e.
 func (x *exchange) answer(e *shape.Error) {
 	m := x.t.Service.Model
+	x.call.ErrorCode = e.Code
 	w := proto.Response{Header: x.w.Header()}
 	x.t.Service.codec.Error(m, x.t.Operation, e, x.call.RequestID, x.r.URL.Path, &w)
 	x.send(&w)
