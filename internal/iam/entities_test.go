@@ -551,7 +551,10 @@ func TestProviders(t *testing.T) {
 				t.Errorf("%s: %v", bad, err)
 			}
 		}
-		made := *ok[*iam.CreateOpenIDConnectProviderResponse](t)(create("https://token.example/x/")).OpenIDConnectProviderArn
+		made := *ok[*iam.CreateOpenIDConnectProviderResponse](t)(create("https://token.example/x")).OpenIDConnectProviderArn
+		if slash := *ok[*iam.CreateOpenIDConnectProviderResponse](t)(create("https://token.example/x/")).OpenIDConnectProviderArn; slash != made+"/" {
+			t.Errorf("with a slash: %s", slash)
+		}
 		if _, err := create("https://token.example/x"); code(err) != "EntityAlreadyExists" {
 			t.Errorf("twice: %v", err)
 		}

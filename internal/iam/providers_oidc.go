@@ -41,7 +41,7 @@ func (s *Service) OIDCProvider(ctx context.Context, arnOrURL string) (*OIDCProvi
 		if strings.HasPrefix(arnOrURL, "arn:") {
 			return nil, noOIDC(arnOrURL)
 		}
-		at = strings.TrimSuffix(strings.TrimPrefix(arnOrURL, "https://"), "/")
+		at = strings.TrimPrefix(arnOrURL, "https://")
 	}
 	p, err := oidcProviders.Cached(ctx, s.DB, oidcKey(at).ID)
 	if errors.Is(err, store.ErrNotFound) || at == "" {
@@ -71,14 +71,15 @@ func (s *Service) changeOIDC(ctx context.Context, providerARN string, f func(*OI
 	})
 }
 
-// oidcURL checks the URL of a provider, and cuts off the scheme.
+// oidcURL checks the URL of a provider, and cuts off the scheme. A slash at the end stays: issuers with and
+// without one are different (https://github.com/aws/aws-sam-cli/issues/7432).
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html
 func oidcURL(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return "", iam.InvalidInputException("Invalid Open ID Connect Provider URL")
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(text, u.Scheme+"://"), "/"), nil
+	return strings.TrimPrefix(text, u.Scheme+"://"), nil
 }
 
 func checkThumbprints(list []string) error {

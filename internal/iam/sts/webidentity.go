@@ -253,8 +253,8 @@ func (s *Service) readToken(ctx context.Context, t *token.Token, p *provider) (*
 	if amr := texts(t.Claims["amr"]); len(amr) > 0 {
 		who.Context[p.prefix+":amr"] = amr
 	}
-	if email := t.Text("email"); p.name == google && email != "" {
-		who.Context[google+":email"] = []string{email}
+	if email := t.Text("email"); p.name != cognito && email != "" {
+		who.Context[p.prefix+":email"] = []string{email}
 	}
 	if err := readTags(who, t); err != nil {
 		return fail("the token's tags cannot be used", "", "a text for each key", err)

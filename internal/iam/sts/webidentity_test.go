@@ -169,6 +169,7 @@ func TestWebIdentityTokens(t *testing.T) {
 			{"second client", allow(federated, only, ""), w.token(idp, map[string]any{"aud": "client-2"}), ""},
 			{"two audiences", allow(federated, only, ""), w.token(idp, map[string]any{"aud": []string{"x", "client-2"}}), ""},
 			{"authorized party", allow(federated, only, `{"StringEquals":{"idp.example.com/Realm:aud":"client-1","idp.example.com/Realm:oaud":"api"}}`), w.token(idp, map[string]any{"aud": "api", "azp": "client-1"}), ""},
+			{"mail address", allow(federated, only, `{"StringEquals":{"idp.example.com/Realm:email":"a@example.com"}}`), w.token(idp, map[string]any{"email": "a@example.com"}), ""},
 			{"amr", allow(federated, only, `{"ForAnyValue:StringEquals":{"idp.example.com/Realm:amr":"mfa"}}`), w.token(idp, map[string]any{"amr": []string{"pwd", "mfa"}}), ""},
 			{"tags", allow(federated, act, `{"StringEquals":{"aws:RequestTag/Project":"x","sts:TransitiveTagKeys":"Project","sts:SourceIdentity":"alice"}}`), w.token(idp, nested), ""},
 			{"flat tags", allow(federated, act, `{"StringEquals":{"aws:RequestTag/Project":"x","sts:TransitiveTagKeys":"Project"}}`), w.token(idp, flat), ""},
@@ -192,6 +193,7 @@ func TestWebIdentityTokens(t *testing.T) {
 			{"too long", allow(federated, act, ""), strings.Repeat("a", 20000), notJWT},
 			{"unknown issuer", allow(federated, act, ""), w.token(stranger, nil), "400 InvalidIdentityToken: No OpenIDConnect provider found in your account for https://stranger.example.com"},
 			{"a part of the issuer's path", allow(federated, act, ""), w.token(idp, map[string]any{"iss": "https://idp.example.com"}), "400 InvalidIdentityToken: No OpenIDConnect provider found in your account for https://idp.example.com"},
+			{"the issuer with a slash", allow(federated, act, ""), w.token(idp, map[string]any{"iss": url + "/"}), "400 InvalidIdentityToken: No OpenIDConnect provider found in your account for " + url + "/"},
 			{"of another issuer's key", allow(federated, act, ""), w.token(stranger, map[string]any{"iss": url}), badSignature},
 			{"says it is Cognito's", allow(`{"Federated":"`+cognito+`"}`, act, ""), w.token(idp, map[string]any{"iss": "https://" + cognito}), badSignature},
 			{"two issuers", allow(federated, act, ""), w.token(idp, map[string]any{"iss": "https://" + cognito, "ISS": url}), ""}, // worded below
