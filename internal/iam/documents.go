@@ -12,7 +12,7 @@ import (
 
 // malformed words what package policy finds wrong with a document, as IAM does.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html
-func malformed(err error) error {
+func malformed(doc string, err error) error {
 	var e *policy.Error
 	if !errors.As(err, &e) {
 		return err
@@ -26,6 +26,9 @@ func malformed(err error) error {
 	case policy.MissingResource:
 		return bad("Policy statement must contain resources.")
 	case policy.MissingPrincipal:
+		if d, err := policy.Parse(doc); err == nil && slices.ContainsFunc(d.Statements, func(st policy.Statement) bool { return st.Resource != nil || st.NotResource != nil }) {
+			return bad("Has prohibited field Resource") // an identity policy in place of a trust policy: IAM sees that first
+		}
 		return bad("AssumeRole policy must contain principals.")
 	case policy.InvalidAction:
 		return bad("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
@@ -40,7 +43,7 @@ func malformed(err error) error {
 	case policy.ResourceVendor:
 		return bad("Resource vendor must be fully qualified and cannot contain regexes.")
 	case policy.InvalidPrincipal:
-		return bad("Invalid principal in policy: %s", e.Detail)
+		return bad("Invalid principal in policy: %s", principalIn(doc, e))
 	case policy.InvalidSid:
 		return bad("Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*")
 	case policy.DuplicateSid:
@@ -63,6 +66,21 @@ func malformed(err error) error {
 	return bad("Syntax errors in policy.")
 }
 
+// principalIn shows a principal as the message about it does: "AWS":"X".
+func principalIn(doc string, e *policy.Error) string {
+	d, err := policy.Parse(doc)
+	if err != nil || e.Statement < 0 || e.Statement >= len(d.Statements) || d.Statements[e.Statement].Principal == nil {
+		return e.Detail
+	}
+	p := d.Statements[e.Statement].Principal
+	for kind, list := range map[string][]string{"AWS": p.AWS, "Service": p.Service, "Federated": p.Federated} {
+		if slices.Contains(list, e.Detail) {
+			return `"` + kind + `":"` + e.Detail + `"`
+		}
+	}
+	return e.Detail
+}
+
 // partition cuts the partition from what should be an ARN.
 func partition(arn string) string {
 	parts := [2]string{}
@@ -80,7 +98,7 @@ func partition(arn string) string {
 // checkPolicy checks an identity policy.
 func checkPolicy(doc string) error {
 	_, err := policy.Compile(policy.Identity, "", doc)
-	return malformed(err)
+	return malformed(doc, err)
 }
 
 // checkTrust checks a role's trust policy.
@@ -89,7 +107,7 @@ func checkTrust(doc string) error {
 		return iam.LimitExceededException("Cannot exceed quota for ACLSizePerRole: %d", maxTrustPolicy)
 	}
 	_, err := policy.Compile(policy.Trust, "", doc)
-	return malformed(err)
+	return malformed(doc, err)
 }
 
 // Grants are what decides the permissions of a user, a group or a role.

@@ -12,7 +12,7 @@ import (
 func (s *Service) CheckSessionPolicies(ctx context.Context, texts, arns []string) error {
 	for i, text := range texts {
 		if _, err := s.inSession.compile(text, i); err != nil {
-			return malformed(err)
+			return malformed(text, err)
 		}
 	}
 	for _, a := range arns {
