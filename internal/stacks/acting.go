@@ -103,7 +103,8 @@ func (a acting) Authorize(ctx context.Context, m *shape.Model, op *shape.Operati
 	case shape.RESTJSON:
 		code = "AccessDeniedException"
 	}
-	return &shape.Error{Status: 400, Cause: err, Message: fmt.Sprintf("%s (Service: %s; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)",
+	// The refusal is no cause of it: the wire would take that for its own.
+	return &shape.Error{Status: 400, Message: fmt.Sprintf("%s (Service: %s; Status Code: %d; Error Code: %s; Request ID: %s; Proxy: null)",
 		denied.Error(), clientName(m), status, code, c.RequestID)}
 }
 
@@ -139,7 +140,7 @@ func (n nobody) Authorize(context.Context, *shape.Model, *shape.Operation, any, 
 	if errors.As(n.because, &e) {
 		text = e.Message
 	}
-	return &shape.Error{Status: 400, Message: text, Cause: n.because}
+	return &shape.Error{Status: 400, Message: text}
 }
 
 // parameter reads the parameter store for whom the stack acts for.
@@ -163,7 +164,7 @@ func (s *Service) mayRead(ctx context.Context, bucket, key, version string) erro
 	err := s.o.Policies.Authorize(ctx, &s3.Model, s3.Model.Operation("GetObject"), in, wire.CallFrom(ctx))
 	var denied *wire.AuthError
 	if errors.As(err, &denied) {
-		return &shape.Error{Code: "ValidationError", Status: 400, Cause: err,
+		return &shape.Error{Code: "ValidationError", Status: 400,
 			Message: "S3 error: Access Denied\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"}
 	}
 	return err
@@ -178,7 +179,7 @@ func mayDescribe(ctx context.Context, stack string) error {
 func invalidText(err error) error {
 	var e *shape.Error
 	if errors.As(err, &e) && e.Code == "" {
-		return &shape.Error{Code: "ValidationError", Status: 400, Message: e.Message, Cause: err}
+		return &shape.Error{Code: "ValidationError", Status: 400, Message: e.Message}
 	}
 	return err
 }
