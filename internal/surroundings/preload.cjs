@@ -19,7 +19,7 @@ function ours(host, port) {
 }
 
 // trust adds the authority to what a TLS connection that begins accepts. NODE_EXTRA_CA_CERTS would do so
-// too, but costs Node.js 20 more than its whole start.
+// too, but nearly doubles the time that Node.js 20 takes to start.
 function trust(socket) {
   const context = socket._tlsOptions?.secureContext?.context;
   if (typeof context?.addCACert !== 'function' || trusting.has(context)) return;
