@@ -20,6 +20,11 @@ func (x *httpExchange) invoke() {
 		x.fail(http.StatusInternalServerError, "Internal Server Error")
 		return
 	}
+	was, _, err := x.mapRequest()
+	if err != nil {
+		x.badBody(err)
+		return
+	}
 	buf := buffers.Get().(*[]byte)
 	event := (*buf)[:0]
 	if in.Version == "2.0" {
@@ -27,6 +32,7 @@ func (x *httpExchange) invoke() {
 	} else {
 		event = x.appendEvent1(event, body)
 	}
+	x.unmap(was)
 	if len(event) > maxPayload {
 		x.trace.Fail("integration", "the event is larger than a function takes", itoa(len(event))+" bytes", "at most 6 MB")
 		x.fail(http.StatusRequestEntityTooLarge, "Request Entity Too Large")
@@ -112,6 +118,7 @@ func (x *httpExchange) answerFunction(a *answer) {
 	if len(a.cookies) > 0 {
 		h["Set-Cookie"] = append(h["Set-Cookie"], a.cookies...)
 	}
+	a.status = x.mapAnswer(a.status, h, body)
 	if h["Content-Type"] == nil && a.status != http.StatusNoContent && a.status != http.StatusNotModified {
 		h["Content-Type"] = contentText
 	}

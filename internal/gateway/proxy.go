@@ -58,10 +58,15 @@ func compileUpstream(r *httpapis.Route) *upstream {
 
 var errDots = errors.New("the path has dot segments, which could lead out of the path that the integration names")
 
-// target makes the URL for a request.
-func (u *upstream) target(r *httpapis.Route, path, query string) (*url.URL, error) {
+// target makes the URL for a request. mapped, if not "", takes the place of the integration's path.
+func (u *upstream) target(r *httpapis.Route, path, query, mapped string) (*url.URL, error) {
 	var b strings.Builder
-	for _, p := range u.path {
+	pieces, whole := u.path, u.whole
+	if mapped != "" {
+		escapePath(&b, mapped)
+		pieces, whole = nil, false
+	}
+	for _, p := range pieces {
 		if p.variable == "" {
 			b.WriteString(p.text)
 			continue
@@ -72,7 +77,7 @@ func (u *upstream) target(r *httpapis.Route, path, query string) (*url.URL, erro
 			}
 		})
 	}
-	if u.whole {
+	if whole {
 		escapePath(&b, path)
 	}
 	raw := b.String()
@@ -132,21 +137,33 @@ func escapePath(b *strings.Builder, s string) {
 // proxy answers with what the route's HTTP backend says.
 func (x *httpExchange) proxy() {
 	u, in := x.route.upstream, x.route.Integration
-	target, err := u.target(x.route.Route, x.path, x.r.URL.RawQuery)
+	was, path, err := x.mapRequest()
 	if err != nil {
+		x.badBody(err)
+		return
+	}
+	target, err := u.target(x.route.Route, x.path, x.r.URL.RawQuery, path)
+	if err != nil {
+		x.unmap(was)
 		x.trace.Fail("integration", err.Error(), x.path, "a path without dot segments")
 		x.fail(http.StatusBadRequest, "Bad Request")
 		return
 	}
 	if x.r.ContentLength > maxBody {
+		x.unmap(was)
 		x.trace.Fail("body", "the body is too large", "", "at most 10 MB")
 		x.badBody(errTooLarge)
 		return
 	}
 	ctx, cancel := context.WithTimeout(x.r.Context(), in.Timeout)
 	defer cancel()
-	req := (&http.Request{Method: x.r.Method, URL: target, Host: u.host, Header: x.upstreamHeader(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	host := u.host
+	if x.r.Host != was.r.Host {
+		host = x.r.Host
+	}
+	req := (&http.Request{Method: x.r.Method, URL: target, Host: host, Header: x.upstreamHeader(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		ContentLength: x.r.ContentLength}).WithContext(ctx)
+	x.unmap(was)
 	if u.method != "" {
 		req.Method = u.method
 	}
@@ -200,12 +217,30 @@ func (x *httpExchange) copyAnswer(res *http.Response) {
 		}
 		h[name] = v
 	}
+	body, status := res.Body, res.StatusCode
+	if list := x.answerMappings(status); len(list) > 0 {
+		var head []byte
+		if httpapis.NeedsBody(list) {
+			var err error
+			if head, body, err = peek(body); err != nil {
+				x.trace.Fail("integration", "the backend's answer broke off", err.Error(), "")
+				x.fail(http.StatusServiceUnavailable, "Service Unavailable")
+				return
+			}
+		}
+		if status = x.mapAnswer(status, h, head); status == http.StatusNoContent || status == http.StatusNotModified {
+			delete(h, "Content-Length")
+		}
+	}
 	if h["Content-Type"] == nil {
 		h["Content-Type"] = nil // no guess at a type that the backend did not name
 	}
 	x.cors(h)
-	x.status = res.StatusCode
-	x.w.WriteHeader(res.StatusCode)
+	x.status = status
+	x.w.WriteHeader(status)
+	if status != res.StatusCode && (status == http.StatusNoContent || status == http.StatusNotModified) {
+		return // the client gets no body
+	}
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	var flush func() error
@@ -213,7 +248,7 @@ func (x *httpExchange) copyAnswer(res *http.Response) {
 		flush = http.NewResponseController(x.w).Flush
 	}
 	for {
-		n, err := res.Body.Read(*buf)
+		n, err := body.Read(*buf)
 		if n > 0 {
 			x.size += int64(n)
 			if _, werr := x.w.Write((*buf)[:n]); werr != nil {

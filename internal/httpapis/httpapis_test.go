@@ -294,7 +294,43 @@ func TestRefusals(t *testing.T) {
 		{"integration subtype", "SQS-SendMessage", integ(func(in *v2.CreateIntegrationRequest) {
 			in.IntegrationType, in.IntegrationSubtype = "AWS_PROXY", shape.Ptr("SQS-SendMessage")
 		})},
-		{"integration mapping", "RequestParameters", integ(func(in *v2.CreateIntegrationRequest) { in.RequestParameters = map[string]string{"overwrite:path": "/"} })},
+		{"mapping of a cookie place", "Invalid mapping expression parameter specified: overwrite:cookie.a", integ(func(in *v2.CreateIntegrationRequest) {
+			in.RequestParameters = map[string]string{"overwrite:cookie.a": "b"}
+		})},
+		{"mapping of a path, appended", "append:path", integ(func(in *v2.CreateIntegrationRequest) { in.RequestParameters = map[string]string{"append:path": "b"} })},
+		{"mapping of a status of a request", "overwrite:statuscode", integ(func(in *v2.CreateIntegrationRequest) {
+			in.RequestParameters = map[string]string{"overwrite:statuscode": "200"}
+		})},
+		{"mapping of a reserved header", "Operations on header authorization are restricted", integ(func(in *v2.CreateIntegrationRequest) {
+			in.RequestParameters = map[string]string{"overwrite:header.Authorization": "b"}
+		})},
+		{"mapping of a reserved family", "Operations on header x-amz-date are restricted", integ(func(in *v2.CreateIntegrationRequest) {
+			in.RequestParameters = map[string]string{"remove:header.X-Amz-Date": "''"}
+		})},
+		{"mapping from nowhere", "Invalid mapping expression specified: $request.cookie.a", integ(func(in *v2.CreateIntegrationRequest) {
+			in.RequestParameters = map[string]string{"append:header.a": "$request.cookie.a"}
+		})},
+		{"mapping from an answer", "Invalid mapping expression specified: $response.header.a", integ(func(in *v2.CreateIntegrationRequest) {
+			in.RequestParameters = map[string]string{"append:header.a": "$response.header.a"}
+		})},
+		{"mapping of a deep scan", "$request.body..a", integ(func(in *v2.CreateIntegrationRequest) {
+			in.RequestParameters = map[string]string{"append:header.a": "$request.body..a"}
+		})},
+		{"mapping of a filter", "$request.body.a[?(@.b)]", integ(func(in *v2.CreateIntegrationRequest) {
+			in.RequestParameters = map[string]string{"append:header.a": "${request.body.a[?(@.b)]}"}
+		})},
+		{"mapping that is long", "longer than 512", integ(func(in *v2.CreateIntegrationRequest) {
+			in.RequestParameters = map[string]string{"append:header.a": strings.Repeat("a", 513)}
+		})},
+		{"mapping of an answer's query", "overwrite:querystring.a", integ(func(in *v2.CreateIntegrationRequest) {
+			in.ResponseParameters = map[string]map[string]string{"200": {"overwrite:querystring.a": "b"}}
+		})},
+		{"mapping of status 99", "Invalid response parameters key specified: 99", integ(func(in *v2.CreateIntegrationRequest) {
+			in.ResponseParameters = map[string]map[string]string{"99": {"overwrite:header.a": "b"}}
+		})},
+		{"mapping to status 99", "Invalid status code specified: 99", integ(func(in *v2.CreateIntegrationRequest) {
+			in.ResponseParameters = map[string]map[string]string{"200": {"overwrite:statuscode": "99"}}
+		})},
 		{"integration tls", "TlsConfig", integ(func(in *v2.CreateIntegrationRequest) { in.TlsConfig = &v2.TlsConfigInput{} })},
 		{"authorizer type", "REQUEST", auth(func(in *v2.CreateAuthorizerRequest) { in.AuthorizerType = "REQUEST" })},
 		{"authorizer source", "identity source", auth(func(in *v2.CreateAuthorizerRequest) { in.IdentitySource = []string{"Authorization"} })},

@@ -67,7 +67,9 @@ func (s *Service) UpdateIntegration(ctx context.Context, in *v2.UpdateIntegratio
 		set(&i.TemplateSelectionExpression, in.TemplateSelectionExpression)
 		set(&i.TimeoutInMillis, in.TimeoutInMillis)
 		set(&i.TlsConfig, (*v2.TlsConfig)(in.TlsConfig))
-		i.RequestParameters, i.RequestTemplates, i.ResponseParameters = in.RequestParameters, in.RequestTemplates, in.ResponseParameters
+		i.RequestTemplates = in.RequestTemplates
+		merge(&i.RequestParameters, in.RequestParameters)
+		mergeMappings(&i.ResponseParameters, in.ResponseParameters)
 		if err := checkIntegration(i); err != nil {
 			return err
 		}

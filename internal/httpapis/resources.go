@@ -178,7 +178,7 @@ func (h integrationResource) Create(ctx context.Context, r *resource.Request) (r
 		return res, err
 	}
 	in := new(v2.CreateIntegrationRequest)
-	if err := resource.Input(ctx, &v2.Model, in, r.Props, nil); err != nil {
+	if err := resource.Input(ctx, &v2.Model, in, mapped(r.Props, nil), nil); err != nil {
 		return resource.Result{}, err
 	}
 	out, err := h.s.CreateIntegration(step(ctx, r), in)
@@ -190,12 +190,58 @@ func (h integrationResource) Create(ctx context.Context, r *resource.Request) (r
 
 func (h integrationResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.UpdateIntegrationRequest)
-	props := reset(r, map[string]any{"CredentialsArn": "", "Description": "", "TimeoutInMillis": "30000"})
+	props := mapped(reset(r, map[string]any{"CredentialsArn": "", "Description": "", "TimeoutInMillis": "30000", "RequestParameters": map[string]any{}, "ResponseParameters": map[string]any{}}), r.OldProps)
 	if err := resource.Input(ctx, &v2.Model, in, resource.With(props, map[string]any{"IntegrationId": r.PhysicalID}), nil); err != nil {
 		return resource.Result{}, err
 	}
 	_, err := h.s.UpdateIntegration(ctx, in)
 	return part1("IntegrationId", r.PhysicalID), err
+}
+
+// mapped returns the properties of an integration with its mappings in the API's form, which takes those of
+// old that are no longer there away by empty values.
+func mapped(props, old map[string]any) map[string]any {
+	out := maps.Clone(props)
+	if now, ok := props["RequestParameters"].(map[string]any); ok {
+		before, _ := old["RequestParameters"].(map[string]any)
+		out["RequestParameters"] = emptied(now, before)
+	}
+	if now, ok := props["ResponseParameters"].(map[string]any); ok {
+		before, _ := old["ResponseParameters"].(map[string]any)
+		all := map[string]any{}
+		for status := range before {
+			all[status] = emptied(nil, responseMappings(before[status]))
+		}
+		for status := range now {
+			all[status] = emptied(responseMappings(now[status]), responseMappings(before[status]))
+		}
+		out["ResponseParameters"] = all
+	}
+	return out
+}
+
+// responseMappings reads {"ResponseParameters":[{"Destination":"…","Source":"…"}]}.
+func responseMappings(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	list, _ := m["ResponseParameters"].([]any)
+	out := map[string]any{}
+	for _, item := range list {
+		pair, _ := item.(map[string]any)
+		if to, ok := pair["Destination"].(string); ok {
+			out[to] = pair["Source"]
+		}
+	}
+	return out
+}
+
+// emptied is now, with "" for each key that only before has.
+func emptied(now, before map[string]any) map[string]any {
+	out := map[string]any{}
+	for k := range before {
+		out[k] = ""
+	}
+	maps.Copy(out, now)
+	return out
 }
 
 func (h integrationResource) Delete(ctx context.Context, r *resource.Request) error {

@@ -82,6 +82,9 @@ type Integration struct {
 	Timeout     time.Duration
 	Credentials string // ARN of the role that invokes the function, or CallerCredentials; "": its resource policy decides
 	Fault       string // why it cannot be called, if so: a stage variable is missing
+
+	Request  []Mapping            // of the request's parameters
+	Response map[string][]Mapping // of the answer's, by its status
 }
 
 // Throttle bounds the requests to a route: Rate a second, after Burst at once.
@@ -279,6 +282,13 @@ func compileAuthorizer(z *authorizer) *Authorizer {
 func compileIntegration(i *integration, variables map[string]string) *Integration {
 	out := &Integration{ID: *i.IntegrationId, Method: *i.IntegrationMethod, Version: *i.PayloadFormatVersion,
 		Timeout: time.Duration(*i.TimeoutInMillis) * time.Millisecond, Credentials: shape.Val(i.CredentialsArn)}
+	out.Request, _ = parseMappings("request", i.RequestParameters, variables) // checked before they were stored
+	for status, params := range i.ResponseParameters {
+		if out.Response == nil {
+			out.Response = map[string][]Mapping{}
+		}
+		out.Response[status], _ = parseMappings("response", params, variables)
+	}
 	uri, fault := expand(shape.Val(i.IntegrationUri), variables)
 	if fault != "" {
 		out.Fault = fault

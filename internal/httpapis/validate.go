@@ -185,10 +185,6 @@ func checkIntegration(i *integration) error {
 		return unsupported("Private integrations (connection type VPC_LINK) are")
 	case shape.Val(i.IntegrationSubtype) != "":
 		return unsupported("AWS service integrations (integration subtype " + *i.IntegrationSubtype + ") are")
-	case len(i.RequestParameters) > 0:
-		return unsupported("Parameter mapping (RequestParameters) is")
-	case len(i.ResponseParameters) > 0:
-		return unsupported("Parameter mapping (ResponseParameters) is")
 	case i.TlsConfig != nil:
 		return unsupported("TlsConfig of integrations is")
 	}
@@ -196,7 +192,16 @@ func checkIntegration(i *integration) error {
 		"RequestTemplates": len(i.RequestTemplates) > 0, "TemplateSelectionExpression": shape.Val(i.TemplateSelectionExpression) != ""}); name != "" {
 		return bad("%s is only supported for integrations of APIs with protocol type WEBSOCKET", name)
 	}
-	i.RequestParameters, i.RequestTemplates, i.ResponseParameters = nil, nil, nil
+	if err := checkMappings(i); err != nil {
+		return err
+	}
+	i.RequestTemplates = nil
+	if len(i.RequestParameters) == 0 {
+		i.RequestParameters = nil
+	}
+	if len(i.ResponseParameters) == 0 {
+		i.ResponseParameters = nil
+	}
 	i.CredentialsArn = opt(shape.Val(i.CredentialsArn))
 	if i.ConnectionType == nil {
 		i.ConnectionType = shape.Ptr(v2.ConnectionTypeInternet)
