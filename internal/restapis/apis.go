@@ -300,6 +300,7 @@ func (s *Service) DeleteRestApi(ctx context.Context, in *v1.DeleteRestApiRequest
 			func() (int64, error) { return stages.DeleteAll(tx, in.RestApiId) },
 			func() (int64, error) { return docParts.DeleteAll(tx, in.RestApiId) },
 			func() (int64, error) { return docVersions.DeleteAll(tx, in.RestApiId) },
+			func() (int64, error) { return steps.DeleteAll(tx, in.RestApiId) },
 		} {
 			_, err := empty()
 			errs = append(errs, err)

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -244,7 +245,11 @@ func FuzzImport(f *testing.F) {
 	f.Add(`{"swagger":"2.0","paths":{"/a/{b}":{"x-amazon-apigateway-any-method":{"parameters":[{"in":"body","name":"x","schema":{"type":"object"}}],"responses":{"200":{"schema":{"$ref":"#/definitions/A"}}}}}},"definitions":{"A":{}}}`)
 	f.Add("openapi: 3.0.1\npaths: {/a: {get: {security: [{a: []}]}}}")
 	f.Fuzz(func(t *testing.T, body string) {
+		begun := time.Now()
 		d, err := readDefinition([]byte(body), "abcdefghij", map[string]string{"basepath": "prepend"})
+		if took := time.Since(begun); took > 5*time.Second {
+			t.Errorf("it took %v", took)
+		}
 		if err != nil {
 			return
 		}

@@ -3,6 +3,7 @@ package restapis
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"time"
 
@@ -14,10 +15,9 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
-// Objects reads what was uploaded: BodyS3Location of AWS::ApiGateway::RestApi.
+// Objects opens what was uploaded: BodyS3Location of AWS::ApiGateway::RestApi.
 type Objects interface {
-	// Object returns an object's content, at most max bytes of it.
-	Object(ctx context.Context, region, bucket, key, version string, max int64) ([]byte, error)
+	OpenObject(ctx context.Context, bucket, key, versionID string) (io.ReadCloser, int64, error)
 }
 
 // Tester runs a method or an authorizer of an API's live configuration as a test: the data plane.
@@ -103,6 +103,7 @@ var (
 	deployed    = store.Kind[config]{Name: "restapis.deployed"} // the configuration of a deployment
 	stages      = store.Kind[v1.Stage]{Name: "restapis.stage"}  // API/NAME
 	docParts    = store.Kind[v1.DocumentationPart]{Name: "restapis.docpart"}
+	steps       = store.Kind[stepMark]{Name: "restapis.step"}         // see step.go
 	docVersions = store.Kind[docVersion]{Name: "restapis.docversion"} // API/VERSION
 )
 
