@@ -228,6 +228,9 @@ func (x *restExchange) selectMethod() bool {
 		}
 	}
 	if m == nil {
+		if x.r.Method == http.MethodConnect || x.r.Method == http.MethodTrace {
+			x.trace.Fail("route", "the method is for proxies on the way", x.r.Method, "another method")
+		}
 		x.refuseAs(v1.GatewayResponseTypeMissingAuthenticationToken, "Missing Authentication Token")
 		return false
 	}

@@ -255,9 +255,16 @@ func (z *lambda) decide(r *Request, out *Result, res *LambdaResult, arn string) 
 		out.Lambda = res
 		return
 	}
-	set := policy.Set{Identity: []*policy.Compiled{res.policy}, Resource: z.Resource}
-	req := policy.Request{Action: "execute-api:Invoke", Resource: arn, Principal: policy.Principal{Account: z.API.Account}, Context: conditions(r)}
-	d := policy.Evaluate(&set, &req)
+	// Whom the function lets in is nobody that policies of resources could name: these are asked as for
+	// anybody. An Allow of either is enough, a Deny of either is one.
+	someone := policy.Principal{Type: policy.User, Account: z.API.Account}
+	about := conditions(r)
+	d := policy.Evaluate(&policy.Set{Identity: []*policy.Compiled{res.policy}}, &policy.Request{Action: "execute-api:Invoke", Resource: arn, Principal: someone, Context: about})
+	if z.Resource != nil && d.Verdict == policy.ImplicitDeny {
+		if byResource := decideResource(r, z.Resource, arn); byResource.Allowed {
+			d = byResource
+		}
+	}
 	if d.Allowed {
 		r.Trace.Pass("authorization", "the function's policy allows execute-api:Invoke on "+arn)
 		out.Lambda = res
