@@ -38,7 +38,10 @@ func (s *Service) RoleByARN(ctx context.Context, roleARN string) (*Role, error) 
 	if err == nil && r.ARN != roleARN {
 		return nil, noRole(name)
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	return s.asTrusted(ctx, r)
 }
 
 // AssumeAsService lets a service of AWS's, such as "lambda.amazonaws.com", assume a role, and returns

@@ -1,13 +1,36 @@
-// Package iam answers IAM, and says who a caller of the control plane is.
+// Package iam answers IAM, says who made a signed request, and decides what that one may do.
+//
+// # Who
 //
 // An account has a root, whose access key is made on first run, kept sealed in the store and written
-// to the data directory for `gatehouse env`. A call is let in when its Signature Version 4 is right
-// under the secret of the access key that it names; [Service.Authenticate] is the one place that
-// decides so. In open mode, which only a loopback server may be in, any access key is the root's and
-// signatures are not looked at.
+// to the data directory for `gatehouse env`. Users have keys of their own; whoever has taken a role, or a
+// session otherwise, signs with temporary credentials, whose token holds the session (package session).
+// [Service.Authenticate] finds the key and holds the request to its signature; who it then is, is
+// a [Caller]. A token is good only as long as the role or user behind it is there and is the same one, by
+// its unique id. In open mode, which only a loopback server may be in, a request whose key was not made
+// here is the root's. The data plane is never open: [Service.AuthenticateAPI].
 //
-// Roles are documents with their inline policies and the managed policies attached to them. Policies
-// are checked for their form when they are stored.
+// # What
+//
+// [Service.Decide] gathers the policies that have a say about a caller: of the user and its groups or of
+// the role, the permissions boundary, those of the session, and what the resource has; package policy
+// evaluates them. All come from the store's cache, compiled once beside the cached document, so a change
+// counts from the next request on, and the cost does not grow with the number of users and roles. Which
+// questions an operation asks is package access's knowledge; that roles are given away is package sts's.
+//
+// # Entities
+//
+// Users, groups, roles, managed policies, instance profiles, OIDC and SAML providers are documents, named
+// as IAM names them: without regard to case, one for all regions. What hangs on an entity is in its own
+// document ([Grants]); links lead back from a policy or a group to those who use it (links.go), and both
+// are written in one transaction. A policy's text is checked when it is stored, in IAM's words. A trust
+// policy means the users and roles that it names at that moment (trust.go).
+//
+// AWS's managed policies are data, in awsmanaged: the documents that AWS publishes. One that is not there
+// is refused by name where it would be attached.
+//
+// Passwords are kept as hashes, seeds of MFA devices sealed. There are no server certificates, SSH keys,
+// signing certificates, service-specific credentials and service-linked roles: these operations say so.
 package iam
 
 import (

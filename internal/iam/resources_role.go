@@ -6,6 +6,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/api/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/store"
 )
 
 // roleResource makes AWS::IAM::Role: the role itself, then what hangs on it.
@@ -60,7 +61,15 @@ func (h roleResource) Update(ctx context.Context, r *resource.Request) (resource
 	if err := h.s.known(ctx, shape.Val(in.PermissionsBoundary)); err != nil {
 		return resource.Result{}, err
 	}
-	if err := h.s.changeRole(ctx, r.PhysicalID, func(role *Role) error { return role.configure(in) }); err != nil {
+	err = h.s.DB.Update(ctx, func(tx *store.Tx) error {
+		return change(tx, roles, roleKey(r.PhysicalID), noRole(r.PhysicalID), func(role *Role) error {
+			if err := role.configure(in); err != nil {
+				return err
+			}
+			return h.s.trusts(tx, role, in.AssumeRolePolicyDocument)
+		})
+	})
+	if err != nil {
 		return resource.Result{}, err
 	}
 	if err := h.s.hanger("role").rehang(ctx, r.PhysicalID, r); err != nil {

@@ -44,7 +44,7 @@ func (h userResource) Create(ctx context.Context, r *resource.Request) (resource
 		return resource.Result{}, err
 	}
 	if err = h.s.hanger("user").hang(ctx, u.Name, hangings{}, want); err == nil {
-		if err = h.groups(ctx, u.Name, nil, textsIn(r.Props["Groups"])); err == nil {
+		if err = h.s.regroup(ctx, u.Name, nil, textsIn(r.Props["Groups"])); err == nil {
 			err = h.password(ctx, u.Name, nil, r.Props["LoginProfile"])
 		}
 	}
@@ -55,14 +55,15 @@ func (h userResource) Create(ctx context.Context, r *resource.Request) (resource
 	return userResult(u), nil
 }
 
-func (h userResource) groups(ctx context.Context, user string, old, want []string) error {
+// regroup puts a user into the groups of want, and out of those that only old names.
+func (s *Service) regroup(ctx context.Context, user string, old, want []string) error {
 	for _, g := range only(want, old) {
-		if err := call(ctx, h.s.AddUserToGroup, &iam.AddUserToGroupRequest{GroupName: g, UserName: user}); err != nil {
+		if err := call(ctx, s.AddUserToGroup, &iam.AddUserToGroupRequest{GroupName: g, UserName: user}); err != nil {
 			return err
 		}
 	}
 	for _, g := range only(old, want) {
-		if err := call(ctx, h.s.RemoveUserFromGroup, &iam.RemoveUserFromGroupRequest{GroupName: g, UserName: user}); unlessGone(err) != nil {
+		if err := call(ctx, s.RemoveUserFromGroup, &iam.RemoveUserFromGroupRequest{GroupName: g, UserName: user}); unlessGone(err) != nil {
 			return err
 		}
 	}
@@ -134,7 +135,7 @@ func (h userResource) Update(ctx context.Context, r *resource.Request) (resource
 		err = h.s.hanger("user").rehang(ctx, u.Name, r)
 	}
 	if err == nil {
-		err = h.groups(ctx, u.Name, textsIn(r.OldProps["Groups"]), textsIn(r.Props["Groups"]))
+		err = h.s.regroup(ctx, u.Name, textsIn(r.OldProps["Groups"]), textsIn(r.Props["Groups"]))
 	}
 	if err == nil {
 		err = h.password(ctx, u.Name, r.OldProps["LoginProfile"], r.Props["LoginProfile"])
@@ -266,7 +267,7 @@ func (h additionResource) result(r *resource.Request, id string) resource.Result
 func (h additionResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	group, _ := r.Props["GroupName"].(string)
 	for _, user := range textsIn(r.Props["Users"]) {
-		if err := (userResource{h.s}).groups(ctx, user, nil, []string{group}); err != nil {
+		if err := h.s.regroup(ctx, user, nil, []string{group}); err != nil {
 			return resource.Result{}, err
 		}
 	}
@@ -278,7 +279,7 @@ func (h additionResource) Update(ctx context.Context, r *resource.Request) (reso
 	group, _ := r.Props["GroupName"].(string)
 	now := textsIn(r.Props["Users"])
 	for _, user := range now {
-		if err := (userResource{h.s}).groups(ctx, user, nil, []string{group}); err != nil {
+		if err := h.s.regroup(ctx, user, nil, []string{group}); err != nil {
 			return resource.Result{}, err
 		}
 	}
@@ -287,7 +288,7 @@ func (h additionResource) Update(ctx context.Context, r *resource.Request) (reso
 		gone = only(gone, now)
 	}
 	for _, user := range gone {
-		if err := (userResource{h.s}).groups(ctx, user, []string{was}, nil); err != nil {
+		if err := h.s.regroup(ctx, user, []string{was}, nil); err != nil {
 			return resource.Result{}, err
 		}
 	}
@@ -297,7 +298,7 @@ func (h additionResource) Update(ctx context.Context, r *resource.Request) (reso
 func (h additionResource) Delete(ctx context.Context, r *resource.Request) error {
 	group, _ := r.Props["GroupName"].(string)
 	for _, user := range textsIn(r.Props["Users"]) {
-		if err := (userResource{h.s}).groups(ctx, user, []string{group}, nil); err != nil {
+		if err := h.s.regroup(ctx, user, []string{group}, nil); err != nil {
 			return err
 		}
 	}

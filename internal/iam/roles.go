@@ -19,6 +19,7 @@ type Role struct {
 	Name, Path, ID, ARN string
 	Created             int64 // epoch milliseconds
 	Trust               string
+	TrustIDs            map[string]string `json:",omitempty"` // of users and roles of the account that Trust names: unique id by ARN
 	Description         *string
 	MaxSession          int64 // seconds
 	Grants
@@ -93,6 +94,9 @@ func (s *Service) createRole(ctx context.Context, in *iam.CreateRoleRequest, tok
 	made := r
 	err := s.DB.Update(ctx, func(tx *store.Tx) error {
 		made = r
+		if err := s.trusts(tx, r, r.Trust); err != nil {
+			return err
+		}
 		if r.Boundary != "" {
 			if err := s.checkAttachable(tx, r.Boundary); err != nil {
 				return err
@@ -146,6 +150,9 @@ func (r *Role) shape(full bool) *iam.Role {
 
 func (s *Service) GetRole(ctx context.Context, in *iam.GetRoleRequest) (*iam.GetRoleResponse, error) {
 	r, err := s.getRole(ctx, in.RoleName)
+	if err == nil {
+		r, err = s.asTrusted(ctx, r)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +213,9 @@ func (s *Service) UpdateAssumeRolePolicy(ctx context.Context, in *iam.UpdateAssu
 	if err := checkTrust(in.PolicyDocument); err != nil {
 		return nil, err
 	}
-	err := s.changeRole(ctx, in.RoleName, func(r *Role) error { r.Trust = in.PolicyDocument; return nil })
+	err := s.DB.Update(ctx, func(tx *store.Tx) error {
+		return change(tx, roles, roleKey(in.RoleName), noRole(in.RoleName), func(r *Role) error { return s.trusts(tx, r, in.PolicyDocument) })
+	})
 	return &iam.UpdateAssumeRolePolicyResponse{}, err
 }
 

@@ -97,14 +97,32 @@ func refusal(m *shape.Model, who *iam.Caller, q *policy.Request, because string)
 	if strings.HasPrefix(q.Action, "s3:") {
 		resource = `"` + resource + `"`
 	}
-	text := "User: " + who.Principal.String() + " is not authorized to perform: " + q.Action + " on resource: " + resource + " " + because
+	if strings.HasPrefix(q.Action, "iam:") {
+		resource = iamWords(q.Action, resource)
+	}
+	may := "User: " + who.Principal.String() + " is not authorized to perform: " + q.Action + " "
+	text := may + "on resource: " + resource + " " + because
 	switch {
-	case q.Action == "s3:ListAllMyBuckets":
-		text = "User: " + who.Principal.String() + " is not authorized to perform: " + q.Action + " " + because
+	case q.Action == "s3:ListAllMyBuckets", m.Endpoint == "cloudformation" && resource == "*":
+		text = may + because
 	case m.Endpoint == "lambda" && strings.HasPrefix(q.Action, "s3:GetObject"):
 		_, object, _ := strings.Cut(q.Resource, ":s3:::")
 		text = "Your access has been denied by S3, please make sure your request credentials have permission to GetObject for " + object +
 			". S3 Error Code: AccessDenied. S3 Error Message: " + text
 	}
 	return &wire.AuthError{Problem: wire.Denied, Message: text}
+}
+
+// iamWords is how IAM calls managed policies in refusals.
+func iamWords(action, arn string) string {
+	_, path, ok := strings.Cut(arn, ":policy/")
+	switch {
+	case !ok || action == "iam:PassRole":
+		return arn
+	case action == "iam:ListPolicies":
+		return "policy path /" + path
+	case action == "iam:CreatePolicy":
+		return "policy " + path[strings.LastIndexByte(path, '/')+1:]
+	}
+	return "policy " + arn
 }

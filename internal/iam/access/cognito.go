@@ -46,7 +46,8 @@ var cognitoIdentity = &table{
 	prefix: "cognito-identity",
 	types:  map[string]string{"pool": "arn:{partition}:cognito-identity:{region}:{account}:identitypool/{IdentityPoolId}", "tagged": "{ResourceArn}"},
 	rules: `
-*: CreateIdentityPool ListIdentityPools DeleteIdentities DescribeIdentity
+*: DeleteIdentities DescribeIdentity
+arn:{partition}:cognito-identity:{region}:{account}:identitypool/: CreateIdentityPool ListIdentityPools
 tagged: TagResource UntagResource ListTagsForResource
 pool: DeleteIdentityPool DescribeIdentityPool GetIdentityPoolRoles GetOpenIdTokenForDeveloperIdentity GetPrincipalTagAttributeMap
 pool: ListIdentities LookupDeveloperIdentity MergeDeveloperIdentities SetIdentityPoolRoles SetPrincipalTagAttributeMap

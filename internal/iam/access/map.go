@@ -36,7 +36,12 @@ func (f TaggerFunc) ResourceTags(ctx context.Context, arn string) map[string]str
 
 // Map knows what operations ask of policies. Its fields are set before it is used.
 type Map struct {
-	Entities Entities          // nil: all have the path / and no boundary
+	Entities Entities // nil: all have the path / and no boundary
+
+	// StackID returns the ARN of the living stack of that name, or of the stack of the change set with that
+	// ARN; "" if there is none. nil: there are none.
+	StackID func(ctx context.Context, name string) string
+
 	Tags     map[string]Tagger // by the service in an ARN; those without have no aws:ResourceTag
 }
 

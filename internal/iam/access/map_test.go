@@ -88,6 +88,8 @@ func TestQuestions(t *testing.T) {
 		{&cloudformation.Model, "CreateStack", `{"StackName":"s","RoleARN":"` + role + `","TemplateURL":"https://b/k"}`, "cloudformation:templateurl cloudformation:rolearn",
 			[]string{"cloudformation:CreateStack arn:aws:cloudformation:us-east-1:000000000000:stack/s/* cloudformation:templateurl=https://b/k cloudformation:rolearn=" + role,
 				"iam:PassRole " + role + " cloudformation:templateurl=https://b/k cloudformation:rolearn=" + role}},
+		{&cloudformation.Model, "UpdateStack", `{"StackName":"there"}`, "", []string{"cloudformation:UpdateStack arn:aws:cloudformation:us-east-1:000000000000:stack/there/1"}},
+		{&cloudformation.Model, "DescribeChangeSet", `{"ChangeSetName":"arn:aws:cloudformation:us-east-1:000000000000:changeSet/c/1"}`, "", []string{"cloudformation:DescribeChangeSet arn:aws:cloudformation:us-east-1:000000000000:stack/there/1"}},
 		{&cloudformation.Model, "DescribeStacks", `{}`, "", []string{"cloudformation:DescribeStacks arn:aws:cloudformation:us-east-1:000000000000:stack/*/*"}},
 		{&cloudformation.Model, "DeleteStack", `{"StackName":"arn:aws:cloudformation:us-east-1:000000000000:stack/s/1"}`, "", []string{"cloudformation:DeleteStack arn:aws:cloudformation:us-east-1:000000000000:stack/s/1"}},
 		{&cloudformation.Model, "ExecuteChangeSet", `{"ChangeSetName":"c","StackName":"s"}`, "cloudformation:changesetname", []string{"cloudformation:ExecuteChangeSet arn:aws:cloudformation:us-east-1:000000000000:stack/s/* cloudformation:changesetname=c"}},
@@ -134,7 +136,12 @@ func TestQuestions(t *testing.T) {
 		if err := json.Unmarshal([]byte(tt.in), in); err != nil {
 			t.Fatalf("%s: %v", tt.op, err)
 		}
-		m := &Map{Entities: names{}}
+		m := &Map{Entities: names{}, StackID: func(_ context.Context, name string) string {
+			if name == "there" || strings.Contains(name, ":changeSet/") {
+				return "arn:aws:cloudformation:us-east-1:000000000000:stack/there/1"
+			}
+			return ""
+		}}
 		var got []string
 		for _, q := range m.Of(t.Context(), tt.model, op, in, testCall()) {
 			line := q.Action + " " + q.Resource

@@ -54,18 +54,28 @@ key cloudformation:TargetRegion Regions[]: CreateStackInstances DeleteStackInsta
 		"stack": func(a *asking, v string) string { return a.stackARN(v) },
 		// A change set that is named by its ARN needs no stack beside it.
 		"changed": func(a *asking, v string) string {
-			name := ""
 			if given := walk(a.in.FieldByName("StackName"), nil, nil); len(given) > 0 {
-				name = given[0]
+				return a.stackARN(given[0])
 			}
-			return a.stackARN(name)
+			if a.m.StackID != nil && v != "" {
+				if id := a.m.StackID(a.ctx, v); id != "" {
+					return id
+				}
+			}
+			return a.stackARN("")
 		},
 	},
 }
 
+// stackARN returns the ARN of a stack, whole for one that is there.
 func (a *asking) stackARN(v string) string {
 	if strings.HasPrefix(v, "arn:") {
 		return v
+	}
+	if a.m.StackID != nil && v != "" {
+		if id := a.m.StackID(a.ctx, v); id != "" {
+			return id
+		}
 	}
 	if v == "" {
 		v = "*"
