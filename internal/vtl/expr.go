@@ -266,7 +266,7 @@ func (r *reference) assign(x *exec, v any) error {
 			return err
 		}
 		name := "set"
-		if _, ok := holder.(*jsonpath.Object); ok {
+		if _, list := holder.(*jsonpath.Array); !list {
 			name = "put"
 		}
 		_, _, err = x.call(holder, name, []any{at, v})
