@@ -184,6 +184,28 @@ func TestRaces(t *testing.T) {
 			nodes[1] = second
 		}
 		pool := f.newPool(nil)
+		// The first tokens that are issued, by either node: one key, which both know.
+		var first sync.WaitGroup
+		tokens := make([]string, 4)
+		for i := range tokens {
+			first.Go(func() {
+				var err error
+				if _, tokens[i], err = nodes[i%2].developer(pool, "user", nil, nil); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		first.Wait()
+		for i, tok := range tokens {
+			for _, n := range nodes {
+				if _, err := n.o.Verifier.Verify(n.ctx, tok, Issuer); err != nil {
+					t.Errorf("token %d: %v", i, err)
+				}
+			}
+		}
+		if jwks := string(must(f.JWKS(f.ctx))(t)); strings.Count(jwks, `"kid"`) != 1 {
+			t.Errorf("keys %s", jwks)
+		}
 		for round := range 5 {
 			sub := fmt.Sprint("user", round)
 			logins, linked := f.user(sub), both(f.user(sub), f.oidcUser(sub))
@@ -333,6 +355,43 @@ func TestRoles(t *testing.T) {
 			if got := f.asked[len(f.asked)-1].RoleARN; got != role(c.want) {
 				t.Errorf("%s: role %s, want %s", c.name, got, c.want)
 			}
+		}
+	})
+}
+
+// TestRolesOfTwo is about logins that come together: a mapping that denies one is not got round by another that has
+// no mapping, and a role that is asked for may be either's.
+func TestRolesOfTwo(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		pool := f.newPool(nil)
+		logins := both(f.oidcUser("ann"), map[string]string{people: f.sign(userPoolID, f.idClaims("ann", map[string]any{"cognito:roles": []string{role("A"), role("B")}}))})
+		id := must(f.getID(pool, logins))(t)
+		deny := shape.Ptr("Deny")
+		token := cognitoidentity.RoleMapping{Type: "Token", AmbiguousRoleResolution: deny}
+		rules := cognitoidentity.RoleMapping{Type: "Rules", AmbiguousRoleResolution: deny, RulesConfiguration: &cognitoidentity.RulesConfigurationType{
+			Rules: []cognitoidentity.MappingRule{{Claim: "aud", MatchType: "Equals", Value: "nobody", RoleARN: role("C")}}}}
+		for _, c := range []struct {
+			mappings map[string]cognitoidentity.RoleMapping
+			custom   string
+			want     string // a role, or an error
+		}{
+			{map[string]cognitoidentity.RoleMapping{people + ":" + client: token}, "", "NotAuthorizedException: The ambiguous role mapping rules for: " + people + " denied this request."},
+			{map[string]cognitoidentity.RoleMapping{people + ":" + client: token, oidcHost: rules}, role("B"), role("B")},
+			{map[string]cognitoidentity.RoleMapping{people + ":" + client: token, oidcHost: rules}, role("C"), "NotAuthorizedException: Access to Role '" + role("C") + "' is forbidden."},
+		} {
+			must(f.SetIdentityPoolRoles(f.ctx, &cognitoidentity.SetIdentityPoolRolesInput{IdentityPoolId: pool, Roles: map[string]string{"authenticated": role("Auth")}, RoleMappings: c.mappings}))(t)
+			in := &cognitoidentity.GetCredentialsForIdentityInput{IdentityId: id, Logins: logins}
+			if c.custom != "" {
+				in.CustomRoleArn = &c.custom
+			}
+			_, err := f.GetCredentialsForIdentity(f.ctx, in)
+			if strings.HasPrefix(c.want, "arn:") {
+				if err != nil || f.asked[len(f.asked)-1].RoleARN != c.want {
+					t.Errorf("%+v: %v", c, err)
+				}
+				continue
+			}
+			wantErr(t, err, c.want)
 		}
 	})
 }

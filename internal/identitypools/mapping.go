@@ -48,7 +48,8 @@ func (c *caller) role(ctx context.Context, custom string) (string, error) {
 			return role, nil
 		case custom != "":
 			tr.Fail("role", l.provider+": "+why, custom, "a role that the mapping gives to this login")
-			return "", errRole(custom)
+			denied = l.provider // unless another login brings it
+			continue
 		case shape.Val(m.AmbiguousRoleResolution) == cognitoidentity.AmbiguousRoleResolutionTypeAuthenticatedRole:
 			tr.Pass("role", l.provider+": "+why+"; AmbiguousRoleResolution is AuthenticatedRole")
 			return fallback(amrAuthenticated)
@@ -56,7 +57,10 @@ func (c *caller) role(ctx context.Context, custom string) (string, error) {
 		tr.Fail("role", l.provider+": "+why+"; AmbiguousRoleResolution is Deny", why, "a claim that leads to one role")
 		denied = l.provider
 	}
-	if denied != "" {
+	switch {
+	case denied != "" && custom != "":
+		return "", errRole(custom)
+	case denied != "":
 		return "", errAmbiguous(denied)
 	}
 	return fallback(amrAuthenticated)
