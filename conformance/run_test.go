@@ -122,6 +122,20 @@ print(urllib.request.urlopen("https://`+out.Api+`.execute-api.us-east-1.amazonaw
 		if run(t, os.Environ(), debianPython, "-c", "import boto3").code == 0 {
 			same(t, "in Python", invoke("surrounded-python"), map[string]any{"who": who + "surrounded-python", "pools": pools, "denied": "AccessDenied"})
 		}
+
+		// Without its role, a function that runs has credentials of nobody, and none begins to run.
+		aws := s.aws(t)
+		aws.text(t, "iam", "delete-role-policy", "--role-name", "surrounded", "--policy-name", "pools")
+		got := invoke("surrounded-node")["now"].(string)
+		if !strings.HasPrefix(got, "AccessDeniedException: User: "+who+"surrounded-node is not authorized to perform: cognito-idp:ListUserPools") {
+			t.Errorf("without its policy: %s", got)
+		}
+		aws.text(t, "iam", "delete-role", "--role-name", "surrounded")
+		if got := invoke("surrounded-node")["who"].(string); !strings.HasPrefix(got, "InvalidClientTokenId: ") {
+			t.Errorf("without its role: %s", got)
+		}
+		aws.json(t, "lambda", "update-function-configuration", "--function-name", "surrounded-node", "--timeout", "20")
+		aws.refused(t, "Invoke", "AccessDeniedException | The role defined for the function cannot be assumed by Lambda.", "lambda", "invoke", "--function-name", "surrounded-node", filepath.Join(t.TempDir(), "out"))
 	})
 }
 
