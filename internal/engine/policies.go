@@ -26,7 +26,7 @@ import (
 // by the time of the first call.
 func (e *Engine) authorizer() *access.Authorizer {
 	return &access.Authorizer{
-		Map: access.Map{Entities: access.IAM{Service: e.iam}, Tags: map[string]access.Tagger{
+		Map: access.Map{Entities: access.IAM{Service: e.iam}, StackID: func(ctx context.Context, name string) string { return e.stacks.StackID(ctx, name) }, Tags: map[string]access.Tagger{
 			"apigateway":       access.TaggerFunc(e.apiTags),
 			"cloudformation":   access.TaggerFunc(e.stackTags),
 			"cognito-identity": access.TaggerFunc(e.identityPoolTags),
@@ -169,9 +169,6 @@ func (e *Engine) bucketTags(ctx context.Context, arn string) map[string]string {
 }
 
 func (e *Engine) stackTags(ctx context.Context, arn string) map[string]string {
-	if name, ok := strings.CutSuffix(arn, "/*"); ok {
-		arn = name[strings.LastIndexByte(name, '/')+1:]
-	}
 	out, err := e.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &arn})
 	if err != nil || len(out.Stacks) != 1 {
 		return nil

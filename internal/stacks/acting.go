@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/api/ssm"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
+	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
@@ -182,4 +183,20 @@ func invalidText(err error) error {
 		return &shape.Error{Code: "ValidationError", Status: 400, Message: e.Message}
 	}
 	return err
+}
+
+// StackID returns the id of the living stack of a name in the region of ctx's call, or of the stack that the
+// change set with an ARN belongs to; "" if there is none.
+func (s *Service) StackID(ctx context.Context, name string) string {
+	if isID(name) {
+		if c, err := s.changeSet(ctx, name, nil); err == nil {
+			return c.StackID
+		}
+		return ""
+	}
+	st, err := view(ctx, s.o.DB, func(tx *store.Tx) (*Stack, error) { return lookup(tx, wire.CallFrom(ctx).Region, name) })
+	if err != nil {
+		return ""
+	}
+	return st.ID
 }

@@ -42,7 +42,7 @@ type Map struct {
 	// ARN; "" if there is none. nil: there are none.
 	StackID func(ctx context.Context, name string) string
 
-	Tags     map[string]Tagger // by the service in an ARN; those without have no aws:ResourceTag
+	Tags map[string]Tagger // by the service in an ARN; those without have no aws:ResourceTag
 }
 
 // services holds the tables by the models' ids.
