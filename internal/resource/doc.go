@@ -23,6 +23,14 @@
 // follows from the token ([Request.PhysicalName], [Request.ID]), or by the token, kept with the thing.
 // Nothing else tells it from what belongs to another. A test of package engine creates each type twice.
 //
+// # Behalf
+//
+// A stack acts for somebody, who may not be allowed what the template wants. [Input] asks before it
+// returns, so a handler that makes its calls of what Input gave it need not care; what it does by
+// other means, deletions above all, it brings before [Authorize] first. [Fill] is Input that does not ask.
+// The context says who is asked: see [For]. A test of package engine takes each type through its life as
+// a caller who may nothing.
+//
 // # Schemas
 //
 // What properties a type has, which are required, of what type they are, and whether a change replaces

@@ -35,6 +35,17 @@
 // Several servers may share a database: the row of an operation names its owner and how long its lease
 // lasts. Every transaction of the operation renews it, and fails if another has taken over.
 //
+// # On whose behalf
+//
+// A stack with a role acts as that role, assumed by cloudformation.amazonaws.com; others act as whoever
+// asked for the operation. Everything that a handler does is asked of that one's policies (package
+// resource, "Behalf"), and so is what the template reads: parameters, outputs of other stacks, and by
+// the caller itself the template's object. Who that is, is kept with the operation without secrets, and found
+// again when another server takes it up: with the policies of that moment, and not at all if the user or
+// role is gone. A refused step fails its resource with AWS's text, and the rollback acts as the same
+// caller. Who deletes a stack whose creation is under way only stops the creation: the deletion is
+// its caller's (acting.go).
+//
 // # Where we answer otherwise than AWS
 //
 //   - Deleting a stack whose exports are imported, and removing such an export, is a ValidationError at

@@ -1,4 +1,4 @@
-// Package trace keeps the decision trace of requests: which checks a request met on its way, what
+// Package trace keeps the decision trace of requests on APIs and of calls of AWS APIs: which checks a request met on its way, what
 // each found, and what it wanted instead. `gatehouse why REQUEST-ID` and the console show it; the
 // answer on the wire stays as AWS gives it.
 //
