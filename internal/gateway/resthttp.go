@@ -49,6 +49,12 @@ func (x *restExchange) forward() {
 	if in.Insecure {
 		transport = x.plan.insecure
 	}
+	if x.testing != nil {
+		x.note("Endpoint request URI: %s", target)
+		x.note("Endpoint request headers: %s", headerText(out.Header))
+		x.note("Endpoint request body after transformations: %s", req.body)
+		x.note("Sending request to %s", target)
+	}
 	began := x.g.Now()
 	res, err := transport.RoundTrip(out)
 	var body []byte
@@ -80,6 +86,11 @@ func (x *restExchange) forward() {
 		return
 	}
 	x.integrationStatus = res.StatusCode
+	if x.testing != nil {
+		x.note("Received response. Status: %d, Integration latency: %d ms", res.StatusCode, x.integrationMillis)
+		x.note("Endpoint response headers: %s", headerText(res.Header))
+		x.note("Endpoint response body before transformations: %s", body)
+	}
 	x.trace.Pass("integration", method+" "+in.URI+", status "+itoa(res.StatusCode))
 	if !proxy {
 		x.respond(&result{status: itoa(res.StatusCode), code: res.StatusCode, header: res.Header, body: body})

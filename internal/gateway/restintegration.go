@@ -37,7 +37,15 @@ func (x *restExchange) invokeProxy() {
 		return
 	}
 	*buf = event
+	if x.testing != nil {
+		x.note("Endpoint request body after transformations: %s", event)
+		x.note("Sending request to %s", in.URI)
+	}
 	out, how := x.callFunction(in.FunctionARN, x.timeout(), buf)
+	if x.testing != nil {
+		x.note("Received response. Status: %d, Integration latency: %d ms", x.integrationStatus, x.integrationMillis)
+		x.note("Endpoint response body before transformations: %s", out)
+	}
 	switch how {
 	case callTimedOut:
 		x.timedOut()
@@ -282,8 +290,15 @@ func (x *restExchange) invokeMapped() {
 		x.invokeLater(req.body)
 		return
 	}
-	event := req.body
-	out, how := x.callMapped(in.FunctionARN, event)
+	if x.testing != nil {
+		x.note("Endpoint request body after transformations: %s", req.body)
+		x.note("Sending request to %s", in.URI)
+	}
+	out, how := x.callMapped(in.FunctionARN, req.body)
+	if x.testing != nil {
+		x.note("Received response. Status: %d, Integration latency: %d ms", x.integrationStatus, x.integrationMillis)
+		x.note("Endpoint response body before transformations: %s", out)
+	}
 	switch how {
 	case callTimedOut:
 		x.timedOut()
@@ -433,6 +448,9 @@ func (x *restExchange) respond(res *result) {
 		status = x.override.status
 	}
 	h["X-Amzn-Trace-Id"] = []string{x.traceID()}
+	if x.testing != nil {
+		x.note("Method response body after transformations: %s", body)
+	}
 	x.write(status, contentType, body)
 }
 

@@ -14,14 +14,6 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
-// echo makes a mock whose answer is a template's.
-func (f *restFixture) echo(key, template string) {
-	f.t.Helper()
-	f.method(key, nil, func(in *v1.PutIntegrationRequest) {
-		in.Type, in.RequestTemplates = "MOCK", map[string]string{"application/json": `{"statusCode":200}`}
-	}, &v1.PutIntegrationResponseRequest{StatusCode: "200", ResponseTemplates: map[string]string{"application/json": template}})
-}
-
 // aws makes a method with a Lambda integration and a request template.
 func (f *restFixture) aws(key, template string, more func(*v1.PutIntegrationRequest), responses ...*v1.PutIntegrationResponseRequest) {
 	f.t.Helper()

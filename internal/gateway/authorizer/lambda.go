@@ -32,6 +32,7 @@ type Lambda struct {
 	Cache      *Cache
 	API        *API
 	Format     Format
+	AnyContext bool             // context may hold objects and lists beside a policy too: HTTP APIs, format 2.0
 	Resource   *policy.Compiled // the API's resource policy, which is asked together with the function's; nil: none
 
 	// ARN is the resource that the policy must allow: the method's, as the client called it.
@@ -76,6 +77,7 @@ type LambdaResult struct {
 	// simple answers and of HTTP APIs any JSON. Values are valid JSON.
 	Context []ContextValue
 
+	Policy string // policyDocument, as the function has written it
 	policy *policy.Compiled
 }
 
@@ -120,6 +122,9 @@ func NewLambda(c Lambda) Authorizer {
 	z.wanted = strings.Join(names, " and ")
 	return z
 }
+
+// Of returns the source's value in a request, "" if it has none. The name of a header must be canonical.
+func (s *IdentitySource) Of(r *Request) string { return s.value(r) }
 
 func (s *IdentitySource) value(r *Request) string {
 	switch s.In {
@@ -323,14 +328,15 @@ func (z *lambda) parse(answer []byte) (*LambdaResult, error) {
 	if len(a.Policy) == 0 || a.Policy[0] != '{' {
 		return nil, errors.New("it has no policyDocument")
 	}
-	doc, err := policy.Parse(string(a.Policy))
+	res.Policy = string(a.Policy)
+	doc, err := policy.Parse(res.Policy)
 	if err != nil {
 		return nil, err
 	}
 	if res.policy, err = doc.Compile(policy.Identity, "policy of the authorizer's function"); err != nil {
 		return nil, err
 	}
-	return res, z.context(res, a.Context, true)
+	return res, z.context(res, a.Context, !z.AnyContext)
 }
 
 // context reads what is to be passed on. Policy answers hold text, numbers and booleans only.
