@@ -32,6 +32,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/parameters"
 	"github.com/gatehouse-dev/gatehouse/internal/proxy"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
+	"github.com/gatehouse-dev/gatehouse/internal/restapis"
 	"github.com/gatehouse-dev/gatehouse/internal/runtime"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/internal/signin"
@@ -69,6 +70,7 @@ type Engine struct {
 	pools     *userpools.Service
 	functions *functions.Service
 	apis      *httpapis.Service
+	rest      *restapis.Service
 	buckets   *buckets.Service
 	params    *parameters.Service
 	stacks    *stacks.Service

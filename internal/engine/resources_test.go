@@ -17,7 +17,8 @@ import (
 )
 
 // unchanging are the types that have nothing to update, and no tags, where no property has changed.
-var unchanging = map[string]bool{"AWS::Lambda::Permission": true, "AWS::IAM::AccessKey": true, "AWS::IAM::Group": true, "AWS::IAM::InstanceProfile": true, "AWS::IAM::ManagedPolicy": true}
+var unchanging = map[string]bool{"AWS::Lambda::Permission": true, "AWS::IAM::AccessKey": true, "AWS::IAM::Group": true, "AWS::IAM::InstanceProfile": true, "AWS::IAM::ManagedPolicy": true,
+	"AWS::ApiGateway::Resource": true, "AWS::ApiGateway::UsagePlanKey": true}
 
 // powerless returns a context in which a user acts through a stack who has all permissions of
 // CloudFormation and no other.
@@ -61,7 +62,7 @@ func TestResourceTypes(t *testing.T) {
 	}
 	metadata := string(text)
 	powerless := e.powerless(t, ctx)
-	refs := map[string]string{} // what ${TYPE} and ${TYPE.Arn} stand for in later properties
+	refs := map[string]string{} // what ${TYPE} and ${TYPE.Attribute} stand for in later properties
 	tested := map[string]bool{}
 	// In an order in which each finds what it needs. named says that the properties name the thing, so that
 	// a second one is refused.
@@ -94,6 +95,24 @@ func TestResourceTypes(t *testing.T) {
 		{"AWS::Cognito::IdentityPool", `{"AllowUnauthenticatedIdentities":true,"SupportedLoginProviders":{"accounts.google.com":"life"}}`, false},
 		{"AWS::Cognito::IdentityPoolRoleAttachment", `{"IdentityPoolId":"${AWS::Cognito::IdentityPool}","Roles":{"authenticated":"${AWS::IAM::Role.Arn}"}}`, false},
 		{"AWS::Cognito::IdentityPoolPrincipalTag", `{"IdentityPoolId":"${AWS::Cognito::IdentityPool}","IdentityProviderName":"accounts.google.com","UseDefaults":true}`, true},
+		{"AWS::ApiGateway::Account", `{}`, false},
+		{"AWS::ApiGateway::ClientCertificate", `{"Description":"life"}`, false},
+		{"AWS::ApiGateway::RestApi", `{"Name":"life"}`, false},
+		{"AWS::ApiGateway::Model", `{"RestApiId":"${AWS::ApiGateway::RestApi}","Name":"Life","ContentType":"application/json","Schema":{"type":"object"}}`, true},
+		{"AWS::ApiGateway::RequestValidator", `{"RestApiId":"${AWS::ApiGateway::RestApi}","Name":"life","ValidateRequestBody":true}`, false},
+		{"AWS::ApiGateway::Authorizer", `{"RestApiId":"${AWS::ApiGateway::RestApi}","Name":"life","Type":"COGNITO_USER_POOLS","ProviderARNs":["${AWS::Cognito::UserPool.Arn}"],"IdentitySource":"method.request.header.Authorization"}`, true},
+		{"AWS::ApiGateway::Resource", `{"RestApiId":"${AWS::ApiGateway::RestApi}","ParentId":"${AWS::ApiGateway::RestApi.RootResourceId}","PathPart":"life"}`, true},
+		{"AWS::ApiGateway::Method", `{"RestApiId":"${AWS::ApiGateway::RestApi}","ResourceId":"${AWS::ApiGateway::Resource}","HttpMethod":"GET","AuthorizationType":"COGNITO_USER_POOLS","AuthorizerId":"${AWS::ApiGateway::Authorizer}","RequestValidatorId":"${AWS::ApiGateway::RequestValidator}","MethodResponses":[{"StatusCode":"200"}],"Integration":{"Type":"MOCK","RequestTemplates":{"application/json":"{}"},"IntegrationResponses":[{"StatusCode":"200"}]}}`, true},
+		{"AWS::ApiGateway::GatewayResponse", `{"RestApiId":"${AWS::ApiGateway::RestApi}","ResponseType":"ACCESS_DENIED"}`, true},
+		{"AWS::ApiGateway::DocumentationPart", `{"RestApiId":"${AWS::ApiGateway::RestApi}","Location":{"Type":"API"},"Properties":"{\"description\":\"life\"}"}`, true},
+		{"AWS::ApiGateway::DocumentationVersion", `{"RestApiId":"${AWS::ApiGateway::RestApi}","DocumentationVersion":"1"}`, true},
+		{"AWS::ApiGateway::Deployment", `{"RestApiId":"${AWS::ApiGateway::RestApi}"}`, false},
+		{"AWS::ApiGateway::Stage", `{"RestApiId":"${AWS::ApiGateway::RestApi}","StageName":"life","DeploymentId":"${AWS::ApiGateway::Deployment}"}`, true},
+		{"AWS::ApiGateway::ApiKey", `{"Name":"life","Enabled":true}`, false},
+		{"AWS::ApiGateway::UsagePlan", `{"UsagePlanName":"life","ApiStages":[{"ApiId":"${AWS::ApiGateway::RestApi}","Stage":"${AWS::ApiGateway::Stage}"}]}`, false},
+		{"AWS::ApiGateway::UsagePlanKey", `{"UsagePlanId":"${AWS::ApiGateway::UsagePlan}","KeyId":"${AWS::ApiGateway::ApiKey}","KeyType":"API_KEY"}`, true},
+		{"AWS::ApiGateway::DomainName", `{"DomainName":"life.example.com","RegionalCertificateArn":"arn:aws:acm:us-east-1:000000000000:certificate/life","EndpointConfiguration":{"Types":["REGIONAL"]}}`, true},
+		{"AWS::ApiGateway::BasePathMapping", `{"DomainName":"${AWS::ApiGateway::DomainName}","RestApiId":"${AWS::ApiGateway::RestApi}","Stage":"${AWS::ApiGateway::Stage}"}`, true},
 		{"AWS::ApiGatewayV2::Api", `{"Name":"life","ProtocolType":"HTTP"}`, false},
 		{"AWS::ApiGatewayV2::Integration", `{"ApiId":"${AWS::ApiGatewayV2::Api}","IntegrationType":"AWS_PROXY","IntegrationUri":"${AWS::Lambda::Function.Arn}","PayloadFormatVersion":"2.0"}`, false},
 		{"AWS::ApiGatewayV2::Authorizer", `{"ApiId":"${AWS::ApiGatewayV2::Api}","Name":"jwt","AuthorizerType":"JWT","IdentitySource":["$request.header.Authorization"],"JwtConfiguration":{"Issuer":"https://issuer.example","Audience":["a"]}}`, false},
@@ -172,8 +191,10 @@ func TestResourceTypes(t *testing.T) {
 			ref = first.Ref
 		}
 		refs[s.typ] = ref
-		if arn, ok := first.Attrs["Arn"].(string); ok {
-			refs[s.typ+".Arn"] = arn
+		for name, v := range first.Attrs {
+			if text, ok := v.(string); ok {
+				refs[s.typ+"."+name] = text
+			}
 		}
 		t.Cleanup(func() { // the last first
 			ctx := context.WithoutCancel(ctx)

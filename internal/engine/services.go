@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/gatehouse-dev/gatehouse/internal/admin"
+	"github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
 	"github.com/gatehouse-dev/gatehouse/internal/api/apigatewayv2"
 	"github.com/gatehouse-dev/gatehouse/internal/api/cloudformation"
 	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidentity"
@@ -28,6 +29,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/message"
 	"github.com/gatehouse-dev/gatehouse/internal/parameters"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
+	"github.com/gatehouse-dev/gatehouse/internal/restapis"
 	"github.com/gatehouse-dev/gatehouse/internal/runtime"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/internal/session"
@@ -75,18 +77,20 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	e.identities = identitypools.New(identitypools.Options{DB: e.db, Seal: box, Keys: e.keys, Verifier: verifier, UserPools: e.pools, STS: tokens,
 		OIDCProvider: e.oidcProvider, SAML: e.samlLogin, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 	e.apis = httpapis.New(httpapis.Options{DB: e.db, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
+	e.rest = restapis.New(restapis.Options{DB: e.db, Seal: box, Objects: e.buckets, Assumable: e.gatewayMayBe, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.registry = new(resource.Registry) // filled below
 	policies := e.authorizer()
 	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Account: cfg.Account, Outputs: e.reachable, Seal: box,
 		Policies: policies, Callers: access.Callers{IAM: e.iam}, Logger: cfg.Logger, Now: cfg.Now})
 
-	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, Invoker: e.functions, Permitter: e.functions, IAM: e.iam, URLs: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
+	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, RESTAPIs: e.rest, Invoker: e.functions, Permitter: e.functions, IAM: e.iam, URLs: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
 		Recorder: e.recorder, AccessLog: e.logs, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.services = []wire.Service{
 		{Model: &cognitoidp.Model, Handler: e.pools},
 		{Model: &cognitoidentity.Model, Handler: e.identities},
+		{Model: &apigateway.Model, Handler: e.rest, MaxBody: restapis.MaxBody},
 		{Model: &apigatewayv2.Model, Handler: e.apis},
 		{Model: &lambda.Model, Handler: e.functions, MaxBody: functions.MaxBody},
 		{Model: &cloudformation.Model, Handler: e.stacks},

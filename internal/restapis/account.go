@@ -47,23 +47,28 @@ var accountFields = []field[v1.Account]{
 }
 
 func (s *Service) UpdateAccount(ctx context.Context, in *v1.UpdateAccountRequest) (a *v1.Account, err error) {
+	var want v1.Account
+	if err := apply(accountFields, &want, in.PatchOperations); err != nil {
+		return nil, err
+	}
+	if role := shape.Val(want.CloudwatchRoleArn); role != "" {
+		if !roleARN.MatchString(role) || strings.Contains(role, "*") {
+			return nil, bad("Invalid ARN specified in the request")
+		}
+		if s.assumable != nil {
+			if ok, err := s.assumable(ctx, role); err != nil {
+				return nil, err
+			} else if !ok {
+				return nil, bad("The role ARN does not have required permissions configured. Please grant trust permission for API Gateway and add the required role policy.")
+			}
+		}
+	}
 	err = s.db.Update(ctx, func(tx *store.Tx) error {
 		if a, err = s.accountOf(tx, region(ctx)); err != nil {
 			return err
 		}
-		had := shape.Val(a.CloudwatchRoleArn)
 		if err := apply(accountFields, a, in.PatchOperations); err != nil {
 			return err
-		}
-		if role := shape.Val(a.CloudwatchRoleArn); role != "" && role != had {
-			if !roleARN.MatchString(role) || strings.Contains(role, "*") {
-				return bad("Invalid ARN specified in the request")
-			}
-			if s.mayAssume != nil {
-				if err := s.mayAssume(ctx, role, "apigateway.amazonaws.com"); err != nil {
-					return bad("The role ARN does not have required permissions configured. Please grant trust permission for API Gateway and add the required role policy.")
-				}
-			}
 		}
 		return accounts.Put(tx, store.Key{ID: region(ctx)}, &v1.Account{CloudwatchRoleArn: a.CloudwatchRoleArn})
 	})

@@ -13,8 +13,17 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/restapis/schema"
 )
 
-// MaxBody is the size of the largest definition of an API that can be imported, in bytes: AWS's 6 MB.
-const MaxBody = 6 << 20
+// maxDefinition is the size of the largest definition of an API that can be imported, in bytes: AWS's 6 MB.
+const maxDefinition = 6 << 20
+
+// MaxBody is the size of the largest body of an operation's request, in bytes; 0 leaves it to the wire.
+func MaxBody(operation string) int64 {
+	switch operation {
+	case "ImportRestApi", "PutRestApi", "ImportDocumentationParts", "ImportApiKeys":
+		return maxDefinition
+	}
+	return 0
+}
 
 // The names of AWS's extensions of OpenAPI.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html
@@ -38,7 +47,7 @@ const (
 
 // parseDocument reads JSON or YAML.
 func parseDocument(body []byte) (map[string]any, error) {
-	if len(body) > MaxBody {
+	if len(body) > maxDefinition {
 		return nil, errors.New("the document is larger than 6 MB")
 	}
 	var v any

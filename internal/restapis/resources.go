@@ -90,10 +90,10 @@ func (h apiType) body(ctx context.Context, r *resource.Request) ([]byte, error) 
 		return nil, err
 	}
 	defer f.Close()
-	if size > MaxBody {
+	if size > maxDefinition {
 		return nil, bad("The API definition s3://%s/%s is larger than 6 MB", text(at, "Bucket"), text(at, "Key"))
 	}
-	return io.ReadAll(io.LimitReader(f, MaxBody))
+	return io.ReadAll(io.LimitReader(f, maxDefinition))
 }
 
 func (h apiType) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {

@@ -245,7 +245,9 @@ func (h accountType) Update(ctx context.Context, r *resource.Request) (resource.
 }
 
 // Delete leaves the account's settings as they are, as CloudFormation does: they are not the stack's alone.
-func (h accountType) Delete(context.Context, *resource.Request) error { return nil }
+func (h accountType) Delete(ctx context.Context, _ *resource.Request) error {
+	return ask(ctx, &v1.UpdateAccountRequest{})
+}
 
 type domainType struct{ s *Service }
 

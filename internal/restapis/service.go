@@ -34,8 +34,8 @@ type Options struct {
 	Seal    *seal.Key // of API keys and of the private keys of certificates
 	Account string    // 12 digits
 	Objects Objects   // nil: BodyS3Location is refused
-	// MayAssume tells whether a service may assume a role, by the role's trust policy; nil: not asked.
-	MayAssume func(ctx context.Context, roleARN, service string) error
+	// Assumable tells whether API Gateway may act as a role: it exists and trusts apigateway.amazonaws.com. Nil: not asked.
+	Assumable func(ctx context.Context, roleARN string) (bool, error)
 	PublicURL func() string    // of this server, without a slash at its end: "http://127.0.0.1:4566"
 	Logger    *slog.Logger     // nil: discard
 	Now       func() time.Time // nil: time.Now
@@ -49,7 +49,7 @@ type Service struct {
 	box       *seal.Key
 	account   string
 	objects   Objects
-	mayAssume func(ctx context.Context, roleARN, service string) error
+	assumable func(ctx context.Context, roleARN string) (bool, error)
 	publicURL func() string
 	log       *slog.Logger
 	now       func() time.Time
@@ -63,7 +63,7 @@ var _ v1.Handler = (*Service)(nil)
 
 // New makes a service of o.
 func New(o Options) *Service {
-	s := &Service{db: o.DB, box: o.Seal, account: o.Account, objects: o.Objects, mayAssume: o.MayAssume, publicURL: o.PublicURL, log: o.Logger, now: o.Now}
+	s := &Service{db: o.DB, box: o.Seal, account: o.Account, objects: o.Objects, assumable: o.Assumable, publicURL: o.PublicURL, log: o.Logger, now: o.Now}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -2,8 +2,8 @@ package restapis
 
 import (
 	"context"
+	"errors"
 	"maps"
-	"net/url"
 	"strings"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
@@ -13,9 +13,6 @@ import (
 // tagged applies f to the tags of what an ARN names: arn:aws:apigateway:REGION::/restapis/ID, …/stages/NAME, /apikeys/ID,
 // /usageplans/ID, /domainnames/NAME, /clientcertificates/ID.
 func (s *Service) tagged(ctx context.Context, resourceARN string, f func(tags map[string]string)) (tags map[string]string, err error) {
-	if decoded, err := url.PathUnescape(resourceARN); err == nil && strings.Contains(resourceARN, "%") {
-		resourceARN = decoded
-	}
 	apply := func(t *map[string]string) error {
 		if *t == nil {
 			*t = map[string]string{}
@@ -113,10 +110,56 @@ func (s *Service) UntagResource(ctx context.Context, in *v1.UntagResourceRequest
 	return &v1.UntagResourceResponse{}, nil
 }
 
+// GetTags answers from memory: policies ask for tags at each decision.
 func (s *Service) GetTags(ctx context.Context, in *v1.GetTagsRequest) (*v1.Tags, error) {
-	tags, err := s.tagged(ctx, in.ResourceArn, func(map[string]string) {})
-	if err != nil {
-		return nil, err
+	unknown := v1.NotFoundException("Invalid Resource ARN specified: %s", in.ResourceArn)
+	path, ok := strings.CutPrefix(in.ResourceArn, "arn:aws:apigateway:"+region(ctx)+"::/")
+	if parts := strings.Split(path, "/"); ok && (len(parts) == 2 || len(parts) == 4 && parts[0] == "restapis" && parts[2] == "stages") {
+		tags, at, err := s.tagsOf(ctx, parts)
+		if errors.Is(err, store.ErrNotFound) || err == nil && at != region(ctx) {
+			return nil, unknown
+		} else if err != nil {
+			return nil, err
+		}
+		if tags == nil {
+			tags = map[string]string{}
+		}
+		return &v1.Tags{Tags: tags}, nil
 	}
-	return &v1.Tags{Tags: tags}, nil
+	return nil, unknown
+}
+
+// tagsOf returns the tags of what a path names, and the region where it is.
+func (s *Service) tagsOf(ctx context.Context, parts []string) (tags map[string]string, region string, err error) {
+	id := parts[1]
+	switch parts[0] {
+	case "restapis":
+		a, err := apis.Cached(ctx, s.db, id)
+		if err != nil || len(parts) == 2 {
+			return tagged(a, err, func(a *api) (map[string]string, string) { return a.Tags, a.Region })
+		}
+		st, err := stages.Cached(ctx, s.db, id+"/"+parts[3])
+		return tagged(st, err, func(st *v1.Stage) (map[string]string, string) { return st.Tags, a.Region })
+	case "apikeys":
+		k, err := keys.Cached(ctx, s.db, id)
+		return tagged(k, err, func(k *apiKey) (map[string]string, string) { return k.Tags, k.Region })
+	case "usageplans":
+		p, err := plans.Cached(ctx, s.db, id)
+		return tagged(p, err, func(p *usagePlan) (map[string]string, string) { return p.Tags, p.Region })
+	case "domainnames":
+		d, err := domains.Cached(ctx, s.db, id)
+		return tagged(d, err, func(d *domainName) (map[string]string, string) { return d.Tags, d.Region })
+	case "clientcertificates":
+		c, err := certificates.Cached(ctx, s.db, id)
+		return tagged(c, err, func(c *clientCert) (map[string]string, string) { return c.Tags, c.Region })
+	}
+	return nil, "", store.ErrNotFound
+}
+
+func tagged[T any](v *T, err error, of func(*T) (map[string]string, string)) (map[string]string, string, error) {
+	if err != nil {
+		return nil, "", err
+	}
+	tags, region := of(v)
+	return tags, region, nil
 }
