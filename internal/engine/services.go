@@ -63,7 +63,7 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	e.params = parameters.New(parameters.Options{DB: e.db, Seal: box, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.runtime = runtime.New(runtime.Options{Dir: filepath.Join(dir, "run"), Logs: e.logs, Logger: cfg.Logger, Now: cfg.Now, Prefork: true,
-		Surroundings: func() (node, others []string, err error) { return e.surroundFunctions(dir) }, Credentials: functionCredentials(tokens)})
+		Surroundings: func() (node, others []string, err error) { return e.surroundFunctions(dir) }, Credentials: functionCredentials(tokens, cfg.Logger)})
 	e.onClose(e.runtime.Close)
 	e.functions = functions.New(functions.Options{DB: e.db, Seal: box, Runtime: e.runtime, Objects: e.buckets, CodeDir: filepath.Join(dir, "code"),
 		Account: cfg.Account, Assumable: e.lambdaMayBe, Logger: cfg.Logger, Now: cfg.Now})

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -64,11 +65,13 @@ func (e *Engine) surroundFunctions(dir string) (node, others []string, err error
 	return list(surroundings.Node(e.URL(), files)), list(surroundings.Network(e.URL(), e.proxyPassword(), files, nothing)), nil
 }
 
-// functionCredentials returns how the environments of functions come by credentials of their role.
-func functionCredentials(tokens *sts.Service) func(context.Context, *runtime.Spec) (map[string]string, error) {
+// functionCredentials returns how the environments of functions come by credentials of their role. What the
+// caller is not told of a role that cannot be assumed goes to the log.
+func functionCredentials(tokens *sts.Service, logger *slog.Logger) func(context.Context, *runtime.Spec) (map[string]string, error) {
 	return func(ctx context.Context, f *runtime.Spec) (map[string]string, error) {
 		c, err := tokens.FunctionCredentials(ctx, f.Role, f.Name)
 		if no := (iam.ErrNotAssumable{}); errors.As(err, &no) {
+			logger.Warn("a function cannot run as its role", "function", f.Name, "err", err)
 			return nil, &runtime.Error{Code: "AccessDeniedException", Message: "The role defined for the function cannot be assumed by Lambda."}
 		}
 		if err != nil {
