@@ -31,7 +31,7 @@ func (e ErrNotAssumable) Error() string {
 func (s *Service) RoleByARN(ctx context.Context, roleARN string) (*Role, error) {
 	a, err := arn.Parse(roleARN)
 	name := a.Resource[strings.LastIndexByte(a.Resource, '/')+1:]
-	if err != nil || a.Service != "iam" || a.Account != s.Account || !strings.HasPrefix(a.Resource, "role/") || name == "" {
+	if err != nil || a.Service != "iam" || a.Account != s.Account || !strings.HasPrefix(a.Resource, "role/") || name == "" || !validText(name) {
 		return nil, noRole(roleARN)
 	}
 	r, err := s.getRole(ctx, name)

@@ -126,6 +126,9 @@ func (s *Service) caller(ctx context.Context, sig *sigv4.Signature) (*Caller, se
 	if sig.SessionToken != "" && strings.HasPrefix(sig.AccessKey, "ASIA") {
 		return s.sessionCaller(ctx, sig)
 	}
+	if !validText(sig.AccessKey) {
+		return nil, "", &wire.AuthError{Problem: wire.UnknownAccessKey, Cause: errStranger}
+	}
 	k, err := accessKeys.Cached(ctx, s.DB, sig.AccessKey)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, "", &wire.AuthError{Problem: wire.UnknownAccessKey, Cause: errStranger}

@@ -161,7 +161,8 @@ func pathOf(p *string) string {
 	return *p
 }
 
-func timeOf(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
+// timeOf returns a time as IAM tells it: to the second.
+func timeOf(ms int64) time.Time { return time.UnixMilli(ms).UTC().Truncate(time.Second) }
 
 func timePtr(ms int64) *time.Time { return shape.Ptr(timeOf(ms)) }
 

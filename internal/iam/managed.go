@@ -111,7 +111,7 @@ func (s *Service) policyName(policyARN string) (string, bool) {
 		return "", false
 	}
 	name := a.Resource[strings.LastIndexByte(a.Resource, '/')+1:]
-	return name, name != ""
+	return name, name != "" && validText(name)
 }
 
 const (

@@ -92,7 +92,11 @@ func (s *Service) VerifyMFA(ctx context.Context, c *Caller, serial, code string)
 	if c.ARN == s.root.ARN {
 		owner = rootOwner
 	}
-	d, err := mfaDevices.Cached(ctx, s.DB, serial)
+	var d *mfaDevice
+	err := error(store.ErrNotFound)
+	if validText(serial) {
+		d, err = mfaDevices.Cached(ctx, s.DB, serial)
+	}
 	if errors.Is(err, store.ErrNotFound) || err == nil && (d.Enabled == 0 || d.User != owner || d.UserID != c.ID) {
 		return shape.Errorf("AccessDenied", 403, "MultiFactorAuthentication failed, unable to validate MFA code.  Please verify your MFA serial number is valid and associated with this user.")
 	}

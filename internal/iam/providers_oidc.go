@@ -37,6 +37,9 @@ func noOIDC(arn string) error {
 // and must not be modified. The error for one that is not there is IAM's NoSuchEntity.
 func (s *Service) OIDCProvider(ctx context.Context, arnOrURL string) (*OIDCProvider, error) {
 	at, ok := strings.CutPrefix(arnOrURL, arn.New("iam", "", s.Account, "oidc-provider/").String())
+	if !validText(at) {
+		return nil, noOIDC(arnOrURL)
+	}
 	if !ok {
 		if strings.HasPrefix(arnOrURL, "arn:") {
 			return nil, noOIDC(arnOrURL)

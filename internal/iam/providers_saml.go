@@ -53,7 +53,7 @@ func noSAML(arn string) error {
 // that is not there is IAM's NoSuchEntity.
 func (s *Service) SAMLProvider(ctx context.Context, providerARN string) (*SAMLProvider, error) {
 	name, ok := strings.CutPrefix(providerARN, arn.New("iam", "", s.Account, "saml-provider/").String())
-	if !ok || name == "" {
+	if !ok || name == "" || !validText(name) {
 		return nil, noSAML(providerARN)
 	}
 	p, err := samlProviders.Cached(ctx, s.DB, samlKey(name).ID)

@@ -142,7 +142,7 @@ func (s *Service) managedFor(ctx context.Context, m *simulation, k policy.Kind, 
 func (s *Service) entity(ctx context.Context, m *simulation, entityARN string, without []iam.PolicyIdentifier) error {
 	a, err := arn.Parse(entityARN)
 	kind, rest := a.Cut()
-	if err != nil || a.Service != "iam" || a.Account != s.Account || rest == "" {
+	if err != nil || a.Service != "iam" || a.Account != s.Account || rest == "" || !validText(rest) {
 		return iam.InvalidInputException("Invalid Entity Arn: %s does not clearly define entity type and name.", entityARN)
 	}
 	name := rest[strings.LastIndexByte(rest, '/')+1:]

@@ -51,7 +51,7 @@ func (s *Service) trusts(tx *store.Tx, r *Role, doc string) error {
 // entityIn returns the user or role of this account that an ARN names.
 func (s *Service) entityIn(name string) (kind, key string, ok bool) {
 	a, err := arn.Parse(name)
-	if err != nil || a.Service != "iam" || a.Account != s.Account {
+	if err != nil || a.Service != "iam" || a.Account != s.Account || !validText(name) {
 		return "", "", false
 	}
 	kind, path := a.Cut()
