@@ -113,6 +113,9 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 		"identity.cognitoAuthenticationType", "identity.cognitoIdentityId", "identity.cognitoIdentityPoolId", "identity.principalOrgId":
 		value = x.signer(name[len("identity."):])
 	default:
+		if l := x.caller.Lambda; l != nil && strings.HasPrefix(name, "authorizer.") {
+			value = l.Property(name[len("authorizer."):])
+		}
 		for _, prefix := range []string{"authorizer.claims.", "authorizer.jwt.claims."} {
 			if claim, ok := strings.CutPrefix(name, prefix); ok && x.caller.Token != nil {
 				if v, ok := x.caller.Token.Claims[claim]; ok {

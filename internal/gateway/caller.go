@@ -3,6 +3,7 @@ package gateway
 import (
 	"strings"
 
+	"github.com/gatehouse-dev/gatehouse/internal/gateway/authorizer"
 	"github.com/gatehouse-dev/gatehouse/internal/iam"
 )
 
@@ -16,6 +17,25 @@ func (x *exchange) appendCaller2(b []byte, org string) []byte {
 		return append(b, '}')
 	case c.Caller != nil:
 		return appendSigner(b, c.Caller, org)
+	case c.Lambda != nil:
+		b = append(b, `,"authorizer":{"lambda":`...)
+		if len(c.Lambda.Context) == 0 {
+			return append(b, "null}"...)
+		}
+		return append(appendContext(append(b, '{'), c.Lambda), "}}"...)
+	}
+	return b
+}
+
+// appendContext appends what the function of an authorizer passes on, as members.
+func appendContext(b []byte, l *authorizer.LambdaResult) []byte {
+	for i := range l.Context {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, l.Context[i].Name)
+		b = append(b, ':')
+		b = append(b, l.Context[i].JSON...)
 	}
 	return b
 }
@@ -85,7 +105,17 @@ func (id *identity) kind() (kind, providers string) {
 // appendCaller1 appends requestContext.authorizer of format 1.0, in which the claims stand where authorizers
 // of REST APIs put them.
 func (x *exchange) appendCaller1(b []byte) []byte {
-	if x.caller.Token == nil {
+	switch l := x.caller.Lambda; {
+	case l != nil:
+		b = append(b, '{')
+		if l.Principal != "" {
+			b = appendField(b, "principalId", l.Principal)
+			if len(l.Context) > 0 {
+				b = append(b, ',')
+			}
+		}
+		return append(appendContext(b, l), '}')
+	case x.caller.Token == nil:
 		return append(b, `{"claims":null,"scopes":null}`...)
 	}
 	return x.appendClaims(b)

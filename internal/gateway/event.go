@@ -25,13 +25,13 @@ type eventParts struct {
 	variables string // stage variables as JSON, "" without any
 }
 
-func compileEvent(s *httpapis.Snapshot, r *httpapis.Route) eventParts {
+func compileEvent(s *httpapis.Snapshot, r *httpapis.Route, version string) eventParts {
 	js := func(v string) string { return string(appendString(nil, v)) }
 	e := eventParts{
 		account:  `"accountId":` + js(s.Account) + `,"apiId":` + js(s.APIID),
 		routeKey: js(r.Key), stage: js(s.Stage),
 	}
-	if r.Integration.Version == "2.0" {
+	if version == "2.0" {
 		e.head = `{"version":"2.0","routeKey":` + e.routeKey + `,"rawPath":`
 	} else {
 		e.head = `{"version":"1.0","resource":` + js(r.Path) + `,"path":`

@@ -87,9 +87,10 @@ func (x *exchange) context() context.Context {
 	return trace.With(x.r.Context(), x.trace)
 }
 
-// authorize asks an authorizer; what it finds is in x.caller. path is the request's, without the stage.
-func (x *exchange) authorize(a authorizer.Authorizer, path string) bool {
-	x.auth = authorizer.Request{HTTP: x.r, API: x.api, Path: path, SourceIP: x.source, Start: x.start, Trace: x.trace, Body: x, Logger: x.g.Logger}
+// authorize asks an authorizer; what it finds is in x.caller. path is the request's, without the stage; self
+// is the exchange that x is part of.
+func (x *exchange) authorize(a authorizer.Authorizer, path string, self authorizer.Body) bool {
+	x.auth = authorizer.Request{HTTP: x.r, API: x.api, Path: path, SourceIP: x.source, Start: x.start, Trace: x.trace, Body: self, Logger: x.g.Logger}
 	a.Authorize(&x.auth, &x.caller)
 	return x.caller.Refusal == authorizer.None
 }

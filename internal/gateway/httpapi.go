@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/gatehouse-dev/gatehouse/internal/gateway/authorizer"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 )
 
@@ -16,6 +17,7 @@ type httpAPIs struct {
 	g         *Gateway
 	build     func(*httpapis.Snapshot) any // compile, as a value that is made once
 	exchanges sync.Pool
+	results   authorizer.Cache // what functions of authorizers have said
 }
 
 func newHTTPAPIs(g *Gateway) *httpAPIs {
@@ -90,7 +92,7 @@ func (x *httpExchange) serve(k *httpAPIs) {
 		x.fail(http.StatusTooManyRequests, "Too Many Requests")
 		return
 	}
-	if a := x.route.authorizer; a != nil && !x.authorize(a, x.path) {
+	if a := x.route.authorizer; a != nil && !x.authorize(a, x.path, x) {
 		x.refuse()
 		return
 	}

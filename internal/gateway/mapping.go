@@ -69,10 +69,8 @@ func (v *values) part(p *httpapis.Part) (string, bool) {
 		})
 		return value, found
 	case "context":
-		text := string(v.x.appendVariable(nil, p.Name, v.x.g.Now().Sub(v.x.start)))
-		if plain, err := unquote([]byte(`"` + text + `"`)); err == nil && text != "-" {
-			return plain, true
-		}
+		text := v.x.contextValue(p.Name)
+		return text, text != ""
 	case "body":
 		return v.selected(p.Path)
 	}

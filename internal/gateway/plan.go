@@ -49,7 +49,7 @@ func (k *httpAPIs) compile(s *httpapis.Snapshot) any {
 }
 
 func (k *httpAPIs) compileRoute(pl *plan, s *httpapis.Snapshot, r *httpapis.Route) routePlan {
-	p := routePlan{Route: r, authorizer: k.compileAuthorizer(pl, r)}
+	p := routePlan{Route: r, authorizer: k.compileAuthorizer(pl, s, r)}
 	if t := r.Throttle; t != nil {
 		p.bucket = &bucket{rate: t.Rate, burst: float64(t.Burst), tokens: float64(t.Burst)}
 		p.limit = "at most " + strconv.FormatFloat(t.Rate, 'f', -1, 64) + " a second, " + itoa(t.Burst) + " at once"
@@ -66,7 +66,7 @@ func (k *httpAPIs) compileRoute(pl *plan, s *httpapis.Snapshot, r *httpapis.Rout
 		default:
 			p.sourceARN += r.Method + r.Path
 		}
-		p.event = compileEvent(s, r)
+		p.event = compileEvent(s, r, in.Version)
 	default:
 		p.upstream = compileUpstream(r)
 	}
@@ -74,17 +74,20 @@ func (k *httpAPIs) compileRoute(pl *plan, s *httpapis.Snapshot, r *httpapis.Rout
 }
 
 // compileAuthorizer returns what decides about a route's callers; nil if it is open to everybody.
-func (k *httpAPIs) compileAuthorizer(p *plan, r *httpapis.Route) authorizer.Authorizer {
+func (k *httpAPIs) compileAuthorizer(p *plan, s *httpapis.Snapshot, r *httpapis.Route) authorizer.Authorizer {
 	if r.IAM {
 		return authorizer.NewIAM(authorizer.IAM{Identities: k.g.IAM, API: &p.api})
 	}
 	z := r.Authorizer
-	if z == nil {
+	switch {
+	case z == nil:
 		return nil
+	case z.Version != "":
+		return k.newLambda(p, s, r)
 	}
 	sources := make([]authorizer.Source, len(z.IdentitySources))
 	for i, src := range z.IdentitySources {
-		sources[i] = authorizer.Source(src)
+		sources[i] = authorizer.Source{Header: src.Header, Query: src.Query}
 	}
 	return authorizer.NewJWT(authorizer.JWT{Verifier: k.g.Verifier, Issuer: z.Issuer, Audience: z.Audience, Sources: sources, Scopes: r.Scopes, SameIssuer: k.g.SameIssuer})
 }

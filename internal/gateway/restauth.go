@@ -1,9 +1,6 @@
 package gateway
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"strconv"
 	"time"
 
@@ -91,38 +88,9 @@ func methodARN(r *authorizer.Request) string {
 	return "arn:aws:execute-api:" + r.API.Region + ":" + r.API.Account + ":" + r.API.ID + "/" + r.API.Stage + "/" + r.HTTP.Method + r.Path
 }
 
-var errNotInvoked = errors.New("the function could not be invoked")
-
 // callAuthorizer runs the function of an authorizer.
 func (x *restExchange) callAuthorizer(z *restapis.Authorizer, event []byte) (out []byte, thrown string, err error) {
-	if z.Fault != "" {
-		x.trace.Fail("authorizer", z.Fault, "", "")
-		return nil, "", errNotInvoked
-	}
-	source := "arn:aws:execute-api:" + x.api.Region + ":" + x.api.Account + ":" + x.api.ID + "/authorizers/" + z.ID
-	if z.Credentials != "" {
-		if !x.mayInvokeByRole(z.Credentials, z.FunctionARN, source) {
-			return nil, "", errNotInvoked
-		}
-	} else if !x.mayInvoke(z.FunctionARN, source) {
-		return nil, "", errNotInvoked
-	}
-	const limit = 29 * time.Second
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), limit)
-	defer cancel()
-	out, functionError, err := x.g.Invoker.InvokeFunction(ctx, z.FunctionARN, event)
-	if err != nil {
-		x.notRun(z.FunctionARN, limit, err)
-		return nil, "", errNotInvoked
-	}
-	if functionError == "" {
-		return out, "", nil
-	}
-	var e struct{ ErrorMessage string }
-	if json.Unmarshal(out, &e) != nil || e.ErrorMessage == "" {
-		e.ErrorMessage = functionError
-	}
-	return nil, e.ErrorMessage, nil
+	return x.askFunction(&functionAuthorizer{id: z.ID, functionARN: z.FunctionARN, credentials: z.Credentials, fault: z.Fault, timeout: 29 * time.Second}, event)
 }
 
 // authorized asks the method's authorizer and the API's resource policy.

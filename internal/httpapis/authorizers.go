@@ -40,6 +40,8 @@ func (s *Service) GetAuthorizers(ctx context.Context, in *v2.GetAuthorizersReque
 	out := &v2.GetAuthorizersResponse{Items: make([]v2.Authorizer, len(list)), NextToken: next}
 	for i, z := range list {
 		out.Items[i] = v2.Authorizer{Name: shape.Val(z.Name), AuthorizerId: z.AuthorizerId, AuthorizerType: z.AuthorizerType,
+			AuthorizerCredentialsArn: z.AuthorizerCredentialsArn, AuthorizerPayloadFormatVersion: z.AuthorizerPayloadFormatVersion,
+			AuthorizerResultTtlInSeconds: z.AuthorizerResultTtlInSeconds, AuthorizerUri: z.AuthorizerUri, EnableSimpleResponses: z.EnableSimpleResponses,
 			IdentitySource: z.IdentitySource, JwtConfiguration: z.JwtConfiguration}
 	}
 	return out, nil

@@ -332,7 +332,20 @@ func TestRefusals(t *testing.T) {
 			in.ResponseParameters = map[string]map[string]string{"200": {"overwrite:statuscode": "99"}}
 		})},
 		{"integration tls", "TlsConfig", integ(func(in *v2.CreateIntegrationRequest) { in.TlsConfig = &v2.TlsConfigInput{} })},
-		{"authorizer type", "REQUEST", auth(func(in *v2.CreateAuthorizerRequest) { in.AuthorizerType = "REQUEST" })},
+		{"authorizer type", "Invalid authorizer type", auth(func(in *v2.CreateAuthorizerRequest) { in.AuthorizerType = "TOKEN" })},
+		{"function authorizer without format", "AuthorizerPayloadFormatVersion is a required parameter", auth(request(func(in *v2.CreateAuthorizerRequest) { in.AuthorizerPayloadFormatVersion = nil }))},
+		{"function authorizer of format 3", "Invalid authorizer payload format version", auth(request(func(in *v2.CreateAuthorizerRequest) { in.AuthorizerPayloadFormatVersion = shape.Ptr("3.0") }))},
+		{"function authorizer, simple in format 1", "EnableSimpleResponses is only supported", auth(request(func(in *v2.CreateAuthorizerRequest) { in.AuthorizerPayloadFormatVersion = shape.Ptr("1.0") }))},
+		{"function authorizer's URI", "Invalid Authorizer URI", auth(request(func(in *v2.CreateAuthorizerRequest) {
+			in.AuthorizerUri = shape.Ptr("arn:aws:lambda:us-east-1:123456789012:function:f")
+		}))},
+		{"function authorizer's role", "Invalid credentials ARN", auth(request(func(in *v2.CreateAuthorizerRequest) { in.AuthorizerCredentialsArn = shape.Ptr("role") }))},
+		{"function authorizer's source", "Invalid identity source", auth(request(func(in *v2.CreateAuthorizerRequest) { in.IdentitySource = []string{"$request.body.a"} }))},
+		{"function authorizer's time", "TTL must be between", auth(request(func(in *v2.CreateAuthorizerRequest) { in.AuthorizerResultTtlInSeconds = shape.Ptr[int64](3601) }))},
+		{"function authorizer that keeps for nobody", "IdentitySource is a required parameter", auth(request(func(in *v2.CreateAuthorizerRequest) {
+			in.IdentitySource, in.AuthorizerResultTtlInSeconds = nil, shape.Ptr[int64](5)
+		}))},
+		{"authorizer of the other type", "JwtConfiguration is only supported", auth(func(in *v2.CreateAuthorizerRequest) { in.AuthorizerType = "REQUEST" })},
 		{"authorizer source", "identity source", auth(func(in *v2.CreateAuthorizerRequest) { in.IdentitySource = []string{"Authorization"} })},
 		{"authorizer issuer", "issuer", auth(func(in *v2.CreateAuthorizerRequest) { in.JwtConfiguration.Issuer = shape.Ptr("http://example.com") })},
 		{"authorizer audience", "audiences", auth(func(in *v2.CreateAuthorizerRequest) { in.JwtConfiguration.Audience = nil })},
@@ -395,5 +408,15 @@ func TestStageVariables(t *testing.T) {
 	st := must(s.UpdateStage(ctx, &v2.UpdateStageRequest{ApiId: api, StageName: "a", StageVariables: map[string]string{"fn": "", "other": "x"}}))(t)
 	if len(st.StageVariables) != 1 || st.StageVariables["other"] != "x" {
 		t.Errorf("variables are %v", st.StageVariables)
+	}
+}
+
+// request makes an authorizer one that asks a function.
+func request(change func(*v2.CreateAuthorizerRequest)) func(*v2.CreateAuthorizerRequest) {
+	return func(in *v2.CreateAuthorizerRequest) {
+		in.AuthorizerType, in.JwtConfiguration = "REQUEST", nil
+		in.AuthorizerUri = shape.Ptr("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:f/invocations")
+		in.AuthorizerPayloadFormatVersion, in.EnableSimpleResponses = shape.Ptr("2.0"), shape.Ptr(true)
+		change(in)
 	}
 }

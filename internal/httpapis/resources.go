@@ -274,7 +274,8 @@ func (h authorizerResource) Create(ctx context.Context, r *resource.Request) (re
 
 func (h authorizerResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
 	in := new(v2.UpdateAuthorizerRequest)
-	if err := resource.Input(ctx, &v2.Model, in, resource.With(r.Props, map[string]any{"AuthorizerId": r.PhysicalID}), nil); err != nil {
+	props := reset(r, map[string]any{"AuthorizerCredentialsArn": "", "EnableSimpleResponses": "false"})
+	if err := resource.Input(ctx, &v2.Model, in, resource.With(props, map[string]any{"AuthorizerId": r.PhysicalID}), nil); err != nil {
 		return resource.Result{}, err
 	}
 	_, err := h.s.UpdateAuthorizer(ctx, in)

@@ -55,22 +55,27 @@ type Route struct {
 	variables bool
 }
 
-// Authorizer is a JWT authorizer.
+// Authorizer is an authorizer of a route: JWT, or REQUEST, which asks a function.
 type Authorizer struct {
 	ID, Name        string
 	IdentitySources []IdentitySource
-	Issuer          string
-	Audience        []string
+
+	Issuer   string // of JWT, as Audience
+	Audience []string
+
+	FunctionARN string // of REQUEST, as what follows
+	Credentials string // ARN of the role that invokes the function; "": its resource policy decides
+	Version     string // of the payload format: "1.0", "2.0"
+	Simple      bool   // the function says isAuthorized; otherwise it returns a policy
+	TTL         time.Duration
+	Fault       string // why the function cannot be called, if so: a stage variable is missing
 }
 
-// IdentitySource is a place in a request where a token may be: one of the two.
-type IdentitySource struct{ Header, Query string }
-
-func (s IdentitySource) String() string {
-	if s.Header != "" {
-		return "$request.header." + s.Header
-	}
-	return "$request.querystring." + s.Query
+// IdentitySource is a place in a request where what says who the caller is may be: one of them.
+type IdentitySource struct {
+	Header, Query string
+	Context       string // a context variable, of REQUEST only
+	Variable      string // a stage variable, of REQUEST only
 }
 
 // Integration is what a route leads to.
@@ -231,7 +236,7 @@ func (s *Snapshot) fill(c *config, st *stage) {
 	s.CORS = c.CORS
 	auth := map[string]*Authorizer{}
 	for _, z := range c.Authorizers {
-		auth[*z.AuthorizerId] = compileAuthorizer(z)
+		auth[*z.AuthorizerId] = compileAuthorizer(z, s.Variables)
 	}
 	targets := map[string]*Integration{}
 	for _, i := range c.Integrations {
@@ -266,14 +271,34 @@ func (s *Snapshot) fill(c *config, st *stage) {
 	}
 }
 
-func compileAuthorizer(z *authorizer) *Authorizer {
-	out := &Authorizer{ID: *z.AuthorizerId, Name: *z.Name, Issuer: *z.JwtConfiguration.Issuer, Audience: z.JwtConfiguration.Audience}
+func compileAuthorizer(z *authorizer, variables map[string]string) *Authorizer {
+	out := &Authorizer{ID: *z.AuthorizerId, Name: *z.Name}
 	for _, s := range z.IdentitySource {
-		m := identitySource.FindStringSubmatch(s)
-		if m[1] == "header" {
-			out.IdentitySources = append(out.IdentitySources, IdentitySource{Header: m[2]})
-		} else {
-			out.IdentitySources = append(out.IdentitySources, IdentitySource{Query: m[2]})
+		m := requestSource.FindStringSubmatch(s)
+		var src IdentitySource
+		switch m[1] {
+		case "request.header":
+			src.Header = m[2]
+		case "request.querystring":
+			src.Query = m[2]
+		case "context":
+			src.Context = m[2]
+		default:
+			src.Variable = m[2]
+		}
+		out.IdentitySources = append(out.IdentitySources, src)
+	}
+	if c := z.JwtConfiguration; c != nil {
+		out.Issuer, out.Audience = *c.Issuer, c.Audience
+		return out
+	}
+	out.Credentials, out.Version, out.Simple = shape.Val(z.AuthorizerCredentialsArn), *z.AuthorizerPayloadFormatVersion, *z.EnableSimpleResponses
+	out.TTL = time.Duration(*z.AuthorizerResultTtlInSeconds) * time.Second
+	uri, fault := expand(*z.AuthorizerUri, variables)
+	if out.Fault = fault; fault == "" {
+		var ok bool
+		if out.FunctionARN, ok = functionARN(uri); !ok {
+			out.Fault = "the authorizer's URI, with its stage variables, does not name a function: " + uri
 		}
 	}
 	return out
@@ -320,7 +345,7 @@ func expand(uri string, variables map[string]string) (expanded, fault string) {
 		name, rest, closed := strings.Cut(after, "}")
 		value, ok := variables[name]
 		if !closed || !ok {
-			return "", "the integration's URI names a stage variable that the stage does not have: " + name
+			return "", "the URI names a stage variable that the stage does not have: " + name
 		}
 		b.WriteString(value)
 		uri = rest

@@ -137,14 +137,7 @@ func checkRoute(tx *store.Tx, apiID string, r *route) error {
 			return bad("An authorizer ID was specified, but the authorization type of the route is NONE")
 		}
 	case v2.AuthorizationTypeJwt:
-		const invalid = "Invalid authorizer ID specified. Setting the authorization type to JWT requires a valid JWT authorizer."
-		if r.AuthorizerId == nil {
-			return bad(invalid)
-		}
-		if _, err := authorizers.Get(tx, apiID+"/"+*r.AuthorizerId); err != nil {
-			if missing(err, "") != err {
-				return bad(invalid)
-			}
+		if err := checkRouteAuthorizer(tx, apiID, r, v2.AuthorizerTypeJwt, "Invalid authorizer ID specified. Setting the authorization type to JWT requires a valid JWT authorizer."); err != nil {
 			return err
 		}
 	case v2.AuthorizationTypeAwsIam:
@@ -152,7 +145,9 @@ func checkRoute(tx *store.Tx, apiID string, r *route) error {
 			return bad("An authorizer ID was specified, but the authorization type of the route is AWS_IAM")
 		}
 	case v2.AuthorizationTypeCustom:
-		return unsupported("Authorization type CUSTOM (a Lambda authorizer) is")
+		if err := checkRouteAuthorizer(tx, apiID, r, v2.AuthorizerTypeRequest, "Invalid authorizer ID specified. Setting the authorization type to CUSTOM requires a valid REQUEST authorizer."); err != nil {
+			return err
+		}
 	default:
 		return bad("Invalid authorization type specified: %s", *r.AuthorizationType)
 	}
@@ -171,6 +166,21 @@ func checkRoute(tx *store.Tx, apiID string, r *route) error {
 	}
 	if _, err := integrations.Get(tx, apiID+"/"+id); err != nil {
 		return missing(err, "Integration")
+	}
+	return nil
+}
+
+// checkRouteAuthorizer checks that a route's authorizer exists and is of the type.
+func checkRouteAuthorizer(tx *store.Tx, apiID string, r *route, kind, invalid string) error {
+	if r.AuthorizerId == nil {
+		return bad("%s", invalid)
+	}
+	z, err := authorizers.Get(tx, apiID+"/"+*r.AuthorizerId)
+	if err != nil && missing(err, "") == err {
+		return err
+	}
+	if err != nil || shape.Val(z.AuthorizerType) != kind {
+		return bad("%s", invalid)
 	}
 	return nil
 }
@@ -273,49 +283,6 @@ func endpoint(uri string) (*url.URL, error) {
 		return nil, bad("Invalid HTTP endpoint specified for URI")
 	}
 	return u, nil
-}
-
-var identitySource = regexp.MustCompile(`^\$request\.(header|querystring)\.([a-zA-Z0-9!#$%&'*+.^_|~-]+)$`)
-
-// checkAuthorizer checks a JWT authorizer; those of the other type are refused.
-func checkAuthorizer(z *authorizer) error {
-	switch shape.Val(z.AuthorizerType) {
-	case v2.AuthorizerTypeJwt:
-	case v2.AuthorizerTypeRequest:
-		return unsupported("Authorizer type REQUEST (a Lambda authorizer) is")
-	default:
-		return bad("Invalid authorizer type specified: %s", shape.Val(z.AuthorizerType))
-	}
-	if name := shape.Given(map[string]bool{"AuthorizerUri": shape.Val(z.AuthorizerUri) != "", "AuthorizerCredentialsArn": shape.Val(z.AuthorizerCredentialsArn) != "",
-		"AuthorizerPayloadFormatVersion": shape.Val(z.AuthorizerPayloadFormatVersion) != "", "EnableSimpleResponses": shape.Val(z.EnableSimpleResponses),
-		"IdentityValidationExpression": shape.Val(z.IdentityValidationExpression) != "", "AuthorizerResultTtlInSeconds": shape.Val(z.AuthorizerResultTtlInSeconds) != 0}); name != "" {
-		return bad("%s is only supported for REQUEST authorizers", name)
-	}
-	z.AuthorizerUri, z.AuthorizerCredentialsArn, z.AuthorizerPayloadFormatVersion = nil, nil, nil
-	z.EnableSimpleResponses, z.IdentityValidationExpression, z.AuthorizerResultTtlInSeconds = nil, nil, nil
-	if shape.Val(z.Name) == "" {
-		return bad("Name of the authorizer must not be empty")
-	}
-	if len(z.IdentitySource) == 0 {
-		return bad("IdentitySource is a required parameter for JWT authorizers")
-	}
-	for _, s := range z.IdentitySource {
-		if !identitySource.MatchString(s) {
-			return bad("Invalid identity source specified: %s. A JWT authorizer takes $request.header.NAME or $request.querystring.NAME", s)
-		}
-	}
-	j := z.JwtConfiguration
-	if j == nil || shape.Val(j.Issuer) == "" {
-		return bad("JwtConfiguration with an issuer is required for JWT authorizers")
-	}
-	u, err := url.Parse(*j.Issuer)
-	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
-		return bad("Invalid issuer specified: %s. Issuer must have a valid discovery endpoint ended with '/.well-known/openid-configuration'", *j.Issuer)
-	}
-	if len(j.Audience) == 0 || len(j.Audience) > maxAudiences {
-		return bad("JwtConfiguration must have between 1 and %d audiences", maxAudiences)
-	}
-	return nil
 }
 
 // loopback tells whether a host is this machine: a local pool's own issuer is plain HTTP.

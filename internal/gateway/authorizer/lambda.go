@@ -97,6 +97,19 @@ func (v *ContextValue) Text() string {
 	return string(v.JSON)
 }
 
+// Property returns principalId or a member of context as text, "" if there is none.
+func (l *LambdaResult) Property(name string) string {
+	if name == "principalId" {
+		return l.Principal
+	}
+	for i := range l.Context {
+		if l.Context[i].Name == name {
+			return l.Context[i].Text()
+		}
+	}
+	return ""
+}
+
 // Bounds of what functions answer.
 const (
 	MaxLambdaAnswer  = 6 << 20
