@@ -5,7 +5,7 @@ import "strings"
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncognitouserpools.html
 var cognitoIDP = &table{
 	prefix: "cognito-idp",
-	types:  map[string]string{"pool": "arn:{partition}:cognito-idp:{region}:{account}:userpool/{UserPoolId}", "tagged": "{ResourceArn}"},
+	types:  map[string]string{"pool": "arn:{partition}:cognito-idp:{region}:{account}:userpool/{UserPoolId}", "tagged": "arn:{partition}:cognito-idp:{region}:{account}:userpool/{ResourceArn:last}"},
 	rules: `
 *: CreateUserPool ListUserPools DescribeUserPoolDomain GetProvisionedLimit UpdateProvisionedLimit GetClientToken
 tagged: TagResource UntagResource ListTagsForResource
@@ -39,12 +39,13 @@ pass cognito-idp.amazonaws.com AnalyticsConfiguration.RoleArn: CreateUserPoolCli
 pass cognito-idp.amazonaws.com CloudWatchLogsRoleArn: CreateUserImportJob
 pass cognito-idp.amazonaws.com RoleArn: CreateGroup UpdateGroup
 `,
+	transforms: common,
 }
 
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncognitoidentity.html
 var cognitoIdentity = &table{
 	prefix: "cognito-identity",
-	types:  map[string]string{"pool": "arn:{partition}:cognito-identity:{region}:{account}:identitypool/{IdentityPoolId}", "tagged": "{ResourceArn}"},
+	types:  map[string]string{"pool": "arn:{partition}:cognito-identity:{region}:{account}:identitypool/{IdentityPoolId}", "tagged": "arn:{partition}:cognito-identity:{region}:{account}:identitypool/{ResourceArn:last}"},
 	rules: `
 *: DeleteIdentities DescribeIdentity
 arn:{partition}:cognito-identity:{region}:{account}:identitypool/: CreateIdentityPool ListIdentityPools
@@ -57,6 +58,7 @@ none: GetCredentialsForIdentity GetId GetOpenIdToken UnlinkIdentity
 pass cognito-identity.amazonaws.com Roles{}: SetIdentityPoolRoles
 pass cognito-identity.amazonaws.com RoleMappings{}.RulesConfiguration.Rules[].RoleARN: SetIdentityPoolRoles
 `,
+	transforms: common,
 }
 
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecuritytokenservice.html

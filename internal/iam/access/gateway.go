@@ -26,7 +26,7 @@ key apigateway:Request/RouteAuthorizationType AuthorizationType: PutMethod
 key apigateway:Request/SecurityPolicy SecurityPolicy: CreateDomainName
 key apigateway:Request/StageName StageName: CreateStage CreateDeployment
 `,
-	transforms: map[string]transform{"escaped": common["escaped"], "policy": patchesPolicy},
+	transforms: map[string]transform{"tag": common["tag"], "policy": patchesPolicy},
 }
 
 // patchesPolicy tells whether a patch is to a resource policy.
@@ -62,5 +62,5 @@ key apigateway:Request/DisableExecuteApiEndpoint DisableExecuteApiEndpoint: Crea
 key apigateway:Request/RouteAuthorizationType AuthorizationType: CreateRoute UpdateRoute
 key apigateway:Request/StageName StageName: CreateStage
 `,
-	transforms: map[string]transform{"escaped": common["escaped"]},
+	transforms: map[string]transform{"tag": common["tag"]},
 }

@@ -11,7 +11,7 @@ var iamTable = &table{
 		"group":      "{GroupName:group}",
 		"profile":    "{InstanceProfileName:profile}",
 		"policy":     "{PolicyArn}",
-		"oidc":       "{OpenIDConnectProviderArn}",
+		"oidc":       "{OpenIDConnectProviderArn:provider}",
 		"saml":       "{SAMLProviderArn}",
 		"mfa":        "{SerialNumber}",
 		"cert":       "arn:{partition}:iam::{account}:server-certificate/{ServerCertificateName}",
@@ -44,6 +44,11 @@ user: ResetServiceSpecificCredential ResyncMFADevice TagUser UntagUser UpdateAcc
 user: UpdateServiceSpecificCredential UpdateSigningCertificate UpdateUser UploadSSHPublicKey UploadSigningCertificate
 arn:{partition}:iam::{account}:user/*: GetAccessKeyLastUsed
 arn:{partition}:iam::{account}:user{PathPrefix:path}: ListUsers
+
+{UserName:renameduser} if NewUserName: UpdateUser
+{UserName:renameduser} if NewPath unless NewUserName: UpdateUser
+{GroupName:renamedgroup} if NewGroupName: UpdateGroup
+{GroupName:renamedgroup} if NewPath unless NewGroupName: UpdateGroup
 
 newrole: CreateRole
 newrole if Tags: CreateRole=TagRole
@@ -100,6 +105,8 @@ key iam:PermissionsBoundary UserName:userboundary: AttachUserPolicy DeleteUserPe
 `,
 	transforms: map[string]transform{
 		"role":         func(a *asking, v string) string { return a.iam("role", v) },
+		"renameduser":  func(a *asking, v string) string { return a.renamed(a.iam("user", v), "user", "NewUserName") },
+		"renamedgroup": func(a *asking, v string) string { return a.renamed(a.iam("group", v), "group", "NewGroupName") },
 		"group":        func(a *asking, v string) string { return a.iam("group", v) },
 		"profile":      func(a *asking, v string) string { return a.iam("instance-profile", v) },
 		"roleboundary": func(a *asking, v string) string { _, b := a.entity("role", v); return b },
@@ -117,6 +124,9 @@ key iam:PermissionsBoundary UserName:userboundary: AttachUserPolicy DeleteUserPe
 			return v
 		},
 		"provider": func(a *asking, v string) string { // an OIDC provider's ARN has its URL without the scheme
+			if strings.HasPrefix(v, "arn:") {
+				return v
+			}
 			v = strings.TrimPrefix(v, "https://")
 			return "arn:" + a.call.Partition + ":iam::" + a.call.Account + ":oidc-provider/" + strings.TrimSuffix(v, "/")
 		},
@@ -132,4 +142,22 @@ func (a *asking) iam(kind, name string) string {
 		name = "*"
 	}
 	return "arn:" + a.call.Partition + ":iam::" + a.call.Account + ":" + kind + "/" + name
+}
+
+// renamed returns the ARN that an entity will have: whoever renames one needs the permission for both.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateUser.html
+func (a *asking) renamed(arn, kind, newName string) string {
+	head, rest, ok := strings.Cut(arn, ":"+kind+"/")
+	if !ok {
+		return arn
+	}
+	i := strings.LastIndexByte(rest, '/') + 1
+	path, name := "/"+rest[:i], rest[i:]
+	if given := walk(a.in.FieldByName("NewPath"), nil, nil); len(given) > 0 {
+		path = given[0]
+	}
+	if given := walk(a.in.FieldByName(newName), nil, nil); len(given) > 0 {
+		name = given[0]
+	}
+	return head + ":" + kind + path + name
 }

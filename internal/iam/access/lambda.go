@@ -42,7 +42,7 @@ signing: DeleteCodeSigningConfig GetCodeSigningConfig ListFunctionsByCodeSigning
 provider: CreateCapacityProvider DeleteCapacityProvider GetCapacityProvider ListFunctionVersionsByCapacityProvider UpdateCapacityProvider
 durable: CheckpointDurableExecution GetDurableExecution GetDurableExecutionHistory GetDurableExecutionState StopDurableExecution
 {ResourceArn}: DeleteResourcePolicy GetResourcePolicy PutResourcePolicy
-{Resource}: ListTags TagResource UntagResource
+{Resource:tagged}: ListTags TagResource UntagResource
 function if Tags: CreateFunction=TagResource
 provider if Tags: CreateCapacityProvider=TagResource
 * if Tags: CreateCodeSigningConfig=TagResource CreateEventSourceMapping=TagResource
@@ -81,6 +81,13 @@ key lambda:SecurityGroupIds VpcConfig.SecurityGroupIds[]: CreateFunction UpdateF
 			if qualifier != "" {
 				arn += ":" + qualifier
 			}
+			return arn
+		},
+		"tagged": func(a *asking, v string) string {
+			if strings.HasPrefix(v, "arn:") && !strings.Contains(v, ":function:") {
+				return v
+			}
+			arn, _ := a.function(v)
 			return arn
 		},
 		"layer":    func(a *asking, v string) string { return a.named(v, "layer:") },

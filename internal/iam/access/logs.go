@@ -75,17 +75,27 @@ key logs:DestinationArn DestinationArn: PutSubscriptionFilter
 		"stream": func(a *asking, v string) string {
 			return a.logGroup(v) + ":log-stream:" + a.in.FieldByName("LogStreamName").String()
 		},
-		"bare": func(_ *asking, v string) string { return strings.TrimSuffix(v, ":*") },
+		"bare": func(a *asking, v string) string { return a.tagged(v) },
 	},
 }
 
 // logGroup returns the ARN of a group that is called by its name or its ARN.
 func (a *asking) logGroup(v string) string {
-	if strings.HasPrefix(v, "arn:") {
-		return strings.TrimSuffix(v, ":*")
+	if strings.HasPrefix(v, "arn:") { // the service takes the name, wherever the group is said to be
+		if parts := strings.SplitN(v, ":", 6); len(parts) == 6 {
+			v = strings.TrimSuffix(strings.TrimPrefix(parts[5], "log-group:"), ":*")
+		}
 	}
 	if v == "" {
 		v = "*"
 	}
 	return "arn:" + a.call.Partition + ":logs:" + a.call.Region + ":" + a.call.Account + ":log-group:" + v
+}
+
+// tagged returns the ARN of a group or of a destination or delivery, which have tags, too.
+func (a *asking) tagged(v string) string {
+	if strings.HasPrefix(v, "arn:") && !strings.Contains(v, ":log-group:") {
+		return v
+	}
+	return a.logGroup(v)
 }

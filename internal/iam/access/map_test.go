@@ -54,6 +54,7 @@ func TestQuestions(t *testing.T) {
 		{&cognitoidp.Model, "CreateUserPool", `{"PoolName":"p","UserPoolTags":{"Team":"blue"},"SmsConfiguration":{"SnsCallerArn":"` + role + `"}}`, "aws:requesttag/team aws:tagkeys iam:passedtoservice",
 			[]string{"cognito-idp:CreateUserPool * aws:requesttag/team=blue aws:tagkeys=Team", "iam:PassRole " + role + " aws:requesttag/team=blue aws:tagkeys=Team iam:passedtoservice=cognito-idp.amazonaws.com"}},
 		{&cognitoidp.Model, "TagResource", `{"ResourceArn":"arn:aws:cognito-idp:us-east-1:000000000000:userpool/x","Tags":{"a":"b"}}`, "aws:tagkeys", []string{"cognito-idp:TagResource arn:aws:cognito-idp:us-east-1:000000000000:userpool/x aws:tagkeys=a"}},
+		{&cognitoidp.Model, "TagResource", `{"ResourceArn":"arn:what/x","Tags":{"a":"b"}}`, "", []string{"cognito-idp:TagResource arn:aws:cognito-idp:us-east-1:000000000000:userpool/x"}},
 		{&cognitoidp.Model, "SignUp", `{}`, "", nil},
 		{&cognitoidentity.Model, "SetIdentityPoolRoles", `{"IdentityPoolId":"us-east-1:1","Roles":{"authenticated":"arn:aws:iam::000000000000:role/worker"},"RoleMappings":{"p":{"Type":"Rules","RulesConfiguration":{"Rules":[{"Claim":"c","MatchType":"Equals","Value":"v","RoleARN":"arn:aws:iam::000000000000:role/other"}]}}}}`, "iam:passedtoservice",
 			[]string{"cognito-identity:SetIdentityPoolRoles arn:aws:cognito-identity:us-east-1:000000000000:identitypool/us-east-1:1",
@@ -73,6 +74,7 @@ func TestQuestions(t *testing.T) {
 		{&lambda.Model, "UpdateFunctionConfiguration", `{"FunctionName":"f"}`, "", []string{"lambda:UpdateFunctionConfiguration arn:aws:lambda:us-east-1:000000000000:function:f"}},
 		{&lambda.Model, "AddPermission", `{"FunctionName":"f","Principal":"*","Action":"lambda:InvokeFunctionUrl","StatementId":"s","FunctionUrlAuthType":"NONE"}`, "lambda:principal lambda:functionurlauthtype",
 			[]string{"lambda:AddPermission arn:aws:lambda:us-east-1:000000000000:function:f lambda:principal=* lambda:functionurlauthtype=NONE"}},
+		{&lambda.Model, "TagResource", `{"Resource":"arn:xx:lambda:us-east-1:function:f:1","Tags":{}}`, "", []string{"lambda:TagResource arn:aws:lambda:us-east-1:000000000000:function:f"}},
 		{&lambda.Model, "ListFunctions", `{}`, "", []string{"lambda:ListFunctions *"}},
 
 		{&apigateway.Model, "CreateRestApi", `{"Name":"a"}`, "", []string{"apigateway:POST arn:aws:apigateway:us-east-1::/restapis"}},
@@ -110,6 +112,8 @@ func TestQuestions(t *testing.T) {
 		{&ssm.Model, "GetParameters", `{"Names":["/a/b","c:3","arn:aws:ssm:us-east-1:000000000000:parameter/d"]}`, "", []string{"ssm:GetParameters arn:aws:ssm:us-east-1:000000000000:parameter/a/b",
 			"ssm:GetParameters arn:aws:ssm:us-east-1:000000000000:parameter/c", "ssm:GetParameters arn:aws:ssm:us-east-1:000000000000:parameter/d"}},
 		{&ssm.Model, "GetParametersByPath", `{"Path":"/a/b","Recursive":true}`, "ssm:recursive", []string{"ssm:GetParametersByPath arn:aws:ssm:us-east-1:000000000000:parameter/a/b ssm:recursive=true"}},
+		{&ssm.Model, "GetParametersByPath", `{"Path":"/"}`, "", []string{"ssm:GetParametersByPath arn:aws:ssm:us-east-1:000000000000:parameter/"}},
+		{&ssm.Model, "GetParametersByPath", `{"Path":"/a/"}`, "", []string{"ssm:GetParametersByPath arn:aws:ssm:us-east-1:000000000000:parameter/a"}},
 		{&ssm.Model, "AddTagsToResource", `{"ResourceType":"Parameter","ResourceId":"/a","Tags":[{"Key":"k","Value":"v"}]}`, "aws:requesttag/k", []string{"ssm:AddTagsToResource arn:aws:ssm:us-east-1:000000000000:parameter/a aws:requesttag/k=v"}},
 		{&ssm.Model, "DescribeParameters", `{}`, "", []string{"ssm:DescribeParameters arn:aws:ssm:us-east-1:000000000000:*"}},
 
@@ -117,6 +121,8 @@ func TestQuestions(t *testing.T) {
 		{&logs.Model, "CreateLogGroup", `{"LogGroupName":"/a"}`, "", []string{"logs:CreateLogGroup arn:aws:logs:us-east-1:000000000000:log-group:/a:log-stream:"}},
 		{&logs.Model, "PutLogEvents", `{"LogGroupName":"/a","LogStreamName":"s"}`, "", []string{"logs:PutLogEvents arn:aws:logs:us-east-1:000000000000:log-group:/a:log-stream:s"}},
 		{&logs.Model, "GetLogEvents", `{"LogGroupIdentifier":"arn:aws:logs:us-east-1:000000000000:log-group:/a:*","LogStreamName":"s"}`, "", []string{"logs:GetLogEvents arn:aws:logs:us-east-1:000000000000:log-group:/a:log-stream:s"}},
+		{&logs.Model, "GetLogEvents", `{"LogGroupIdentifier":"arn:aws:x:eu-west-1:1:log-group:/a","LogStreamName":"s"}`, "", []string{"logs:GetLogEvents arn:aws:logs:us-east-1:000000000000:log-group:/a:log-stream:s"}},
+		{&logs.Model, "TagResource", `{"ResourceArn":"arn:aws:logs:eu-west-1:000000000000:log-group:/a:*","Tags":{"a":"b"}}`, "", []string{"logs:TagResource arn:aws:logs:us-east-1:000000000000:log-group:/a"}},
 		{&logs.Model, "TagResource", `{"ResourceArn":"arn:aws:logs:us-east-1:000000000000:log-group:/a","Tags":{"a":"b"}}`, "", []string{"logs:TagResource arn:aws:logs:us-east-1:000000000000:log-group:/a"}},
 
 		{&iamapi.Model, "GetRole", `{"RoleName":"WORKER"}`, "", []string{"iam:GetRole " + role}},
@@ -125,6 +131,9 @@ func TestQuestions(t *testing.T) {
 		{&iamapi.Model, "CreateAccessKey", `{}`, "", []string{"iam:CreateAccessKey arn:aws:iam::000000000000:user/ops/Ann"}},
 		{&iamapi.Model, "CreateAccessKey", `{"UserName":"bob"}`, "", []string{"iam:CreateAccessKey arn:aws:iam::000000000000:user/bob"}},
 		{&iamapi.Model, "ChangePassword", `{}`, "", []string{"iam:ChangePassword arn:aws:iam::000000000000:user/ops/Ann"}},
+		{&iamapi.Model, "UpdateUser", `{"UserName":"ANN","NewUserName":"Eve"}`, "", []string{"iam:UpdateUser arn:aws:iam::000000000000:user/ops/Ann", "iam:UpdateUser arn:aws:iam::000000000000:user/ops/Eve"}},
+		{&iamapi.Model, "UpdateUser", `{"UserName":"ann","NewPath":"/new/"}`, "", []string{"iam:UpdateUser arn:aws:iam::000000000000:user/ops/Ann", "iam:UpdateUser arn:aws:iam::000000000000:user/new/Ann"}},
+		{&iamapi.Model, "DeleteOpenIDConnectProvider", `{"OpenIDConnectProviderArn":"issuer.example/x"}`, "", []string{"iam:DeleteOpenIDConnectProvider arn:aws:iam::000000000000:oidc-provider/issuer.example/x"}},
 		{&iamapi.Model, "ListRoles", `{}`, "", []string{"iam:ListRoles arn:aws:iam::000000000000:role/"}},
 		{&iamapi.Model, "CreateOpenIDConnectProvider", `{"Url":"https://issuer.example/x"}`, "", []string{"iam:CreateOpenIDConnectProvider arn:aws:iam::000000000000:oidc-provider/issuer.example/x"}},
 

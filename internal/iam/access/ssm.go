@@ -28,7 +28,7 @@ var ssmTable = &table{
 parameter: DeleteParameter GetParameter GetParameterHistory LabelParameterVersion PutParameter UnlabelParameterVersion
 parameter if Tags: PutParameter=AddTagsToResource
 parameters: DeleteParameters GetParameters
-{Path:parameter}: GetParametersByPath
+{Path:path}: GetParametersByPath
 tagged: AddTagsToResource ListTagsForResource RemoveTagsFromResource
 all: DescribeParameters
 
@@ -82,6 +82,7 @@ key ssm:DocumentType DocumentType: CreateDocument
 `,
 	transforms: map[string]transform{
 		"parameter": func(a *asking, v string) string { return a.parameter(v) },
+		"path":      func(a *asking, v string) string { return a.parameter(strings.TrimRight(v, "/")) },
 		"document":  func(a *asking, v string) string { return a.ssm("document/", v) },
 		"tagged": func(a *asking, v string) string {
 			kind := a.in.FieldByName("ResourceType").String()

@@ -177,7 +177,7 @@ func restResource(m *shape.Model, op *shape.Operation, cut string) (string, erro
 			return "", fmt.Errorf("%s: no member %s", op.Path, label)
 		}
 		if strings.HasSuffix(before, "/tags/") {
-			field += ":escaped"
+			field += ":tag"
 		}
 		b.WriteString("{" + field + "}")
 	}
@@ -186,8 +186,16 @@ func restResource(m *shape.Model, op *shape.Operation, cut string) (string, erro
 
 // common are the functions that all tables have.
 var common = map[string]transform{
-	"passed":  func(a *asking, v string) string { return a.role(v) },
-	"escaped": func(_ *asking, v string) string { return url.QueryEscape(v) },
+	"passed": func(a *asking, v string) string { return a.role(v) },
+
+	// The services find tagged things by the ends of their ARNs. Policies must see what is found.
+	"last": func(_ *asking, v string) string { return v[strings.LastIndexByte(v, '/')+1:] },
+	"tag": func(a *asking, v string) string {
+		if _, path, ok := strings.Cut(v, "::"); ok {
+			v = "arn:" + a.call.Partition + ":apigateway:" + a.call.Region + "::" + path
+		}
+		return url.QueryEscape(v)
+	},
 }
 
 // findTags looks where the input t has tags: a map of texts, or a list of Key and Value.
