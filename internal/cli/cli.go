@@ -153,6 +153,15 @@ func (p *program) profile() (*client.Profile, error) {
 
 // connect returns a client of a server that answers.
 func (p *program) connect(ctx context.Context) (*client.Client, error) {
+	c, err := p.reach(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c, identify(ctx, c)
+}
+
+// reach returns a client of a server that answers, whoever its keys are.
+func (p *program) reach(ctx context.Context) (*client.Client, error) {
 	prof, err := p.profile()
 	if err != nil {
 		return nil, err
@@ -161,7 +170,7 @@ func (p *program) connect(ctx context.Context) (*client.Client, error) {
 	if !c.Live(ctx) {
 		return nil, fmt.Errorf("no server answers at %s\nStart it with '%s start%s'", c.Endpoint, self(), dataFlag(p))
 	}
-	return c, identify(ctx, c)
+	return c, nil
 }
 
 // identify asks a server that has no profile here whose account the keys are of.

@@ -69,7 +69,7 @@ AWS_ENDPOINT_URL reach it.`,
 			if err != nil {
 				return err
 			}
-			if _, err := p.connect(cmd.Context()); err != nil {
+			if _, err := p.reach(cmd.Context()); err != nil {
 				return err
 			}
 			if p.endpoint == "" { // for gatehouse itself, wherever the program goes
