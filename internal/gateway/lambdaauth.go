@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -61,7 +62,9 @@ const authorizerTimeout = 10 * time.Second
 func (k *httpAPIs) newLambda(p *plan, s *httpapis.Snapshot, r *httpapis.Route) authorizer.Authorizer {
 	z := r.Authorizer
 	fn := functionAuthorizer{id: z.ID, functionARN: z.FunctionARN, credentials: z.Credentials, fault: z.Fault, timeout: authorizerTimeout}
-	c := authorizer.Lambda{ID: z.ID + "." + z.Version + "." + z.FunctionARN, TTL: z.TTL, Cache: &k.results, API: &p.api, AnyContext: z.Version == "2.0", ARN: methodARN}
+	// A result counts for the authorizer as it was configured when the function said it.
+	id := fmt.Sprintf("%s.%s.%s.%t.%s.%+v", z.ID, s.Generation, z.Version, z.Simple, z.FunctionARN, z.IdentitySources)
+	c := authorizer.Lambda{ID: id, TTL: z.TTL, Cache: &k.results, API: &p.api, AnyContext: z.Version == "2.0", ARN: methodARN}
 	if z.Simple {
 		c.Format = authorizer.SimpleAnswer
 	}

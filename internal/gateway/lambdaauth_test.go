@@ -221,4 +221,18 @@ func TestLambdaAuthorizerCache(t *testing.T) {
 	count("/a", "ann", "x", 200, 0)
 	now = now.Add(time.Second)
 	count("/a", "ann", "x", 200, 1)
+	count("/a", "ann", "x", 200, 0)
+	_, err := f.apis.ResetAuthorizersCache(f.ctx, &v2.ResetAuthorizersCacheRequest{ApiId: f.api, StageName: "$default"})
+	f.check(err)
+	count("/a", "ann", "x", 200, 1)
+	count("/prod/a", "annx", "x", 200, 1)
+	count("/prod/a", "annx", "x", 200, 0) // of a stage that was not reset
+	list, err := f.apis.GetAuthorizers(f.ctx, &v2.GetAuthorizersRequest{ApiId: f.api})
+	f.check(err)
+	_, err = f.apis.UpdateAuthorizer(f.ctx, &v2.UpdateAuthorizerRequest{ApiId: f.api, AuthorizerId: *list.Items[0].AuthorizerId, IdentitySource: []string{"$request.header.B", "$request.header.A"}})
+	f.check(err)
+	count("/a", "x", "ann", 200, 1) // the same values, from other places
+	if _, err := f.apis.ResetAuthorizersCache(f.ctx, &v2.ResetAuthorizersCacheRequest{ApiId: f.api, StageName: "none"}); err == nil {
+		t.Error("the cache of no stage was reset")
+	}
 }

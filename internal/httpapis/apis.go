@@ -211,7 +211,8 @@ func (s *Service) DeleteApi(ctx context.Context, in *v2.DeleteApiRequest) (*v2.D
 		_, e4 := stages.DeleteAll(tx, in.ApiId)
 		_, e5 := deployments.DeleteAll(tx, in.ApiId)
 		_, e6 := deployed.DeleteAll(tx, in.ApiId)
-		return errors.Join(e1, e2, e3, e4, e5, e6, apis.Delete(tx, in.ApiId))
+		_, e7 := resets.DeleteAll(tx, in.ApiId)
+		return errors.Join(e1, e2, e3, e4, e5, e6, e7, apis.Delete(tx, in.ApiId))
 	})
 	if err != nil {
 		return nil, err

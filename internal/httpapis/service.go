@@ -47,7 +47,7 @@ func New(o Options) *Service {
 		s.now = time.Now
 	}
 	s.cache.apis = map[string]*served{}
-	for _, kind := range []string{apis.Name, routes.Name, integrations.Name, authorizers.Name, stages.Name} {
+	for _, kind := range []string{apis.Name, routes.Name, integrations.Name, authorizers.Name, stages.Name, resets.Name} {
 		s.db.OnChange(kind, s.cache.drop)
 	}
 	return s

@@ -29,6 +29,7 @@ type Snapshot struct {
 	CORS       *v2.Cors // nil: not configured
 	Variables  map[string]string
 	AccessLog  *AccessLog // nil: none
+	Generation string     // of results of authorizers: those of another one do not count
 	Routes     []*Route   // Routes[i].Index == i
 	root       node
 	fallback   *Route // $default
@@ -208,6 +209,9 @@ func (s *Service) compile(ctx context.Context, apiID string) (*served, error) {
 			if l := st.AccessLogSettings; l != nil {
 				_, group, _ := strings.Cut(*l.DestinationArn, ":log-group:")
 				snap.AccessLog = &AccessLog{LogGroup: strings.TrimSuffix(group, ":*"), Format: *l.Format}
+			}
+			if snap.Generation, err = generation(tx, apiID, *st.StageName); err != nil {
+				return err
 			}
 			id := shape.Val(st.DeploymentId)
 			if !shape.Val(st.AutoDeploy) && id == "" {
