@@ -49,8 +49,7 @@ func TestDuplicates(t *testing.T) {
 		{"s3", "CreateBucket", `{"Bucket":"twin-bucket"}`, "", 0}, // us-east-1 says 200 to the owner
 	} {
 		t.Run(tc.op, func(t *testing.T) {
-			i := slices.IndexFunc(e.services, func(s wire.Service) bool { return s.Model.Endpoint == tc.service })
-			c := &caller{e: e, s: e.services[i], known: known}
+			c := &caller{e: e, s: e.serving(tc.service, tc.op), known: known}
 			op := c.s.Model.Operation(tc.op)
 			codes := map[string]int{}
 			var mu sync.Mutex
