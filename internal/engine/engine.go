@@ -252,7 +252,7 @@ func (e *Engine) serve(l net.Listener) {
 		Handler: e, ReadHeaderTimeout: headerTimeout, ReadTimeout: requestTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(e.cfg.Logger.Handler(), slog.LevelDebug),
 	}
-	e.dual = newDualListener(l, e.ca.TLSConfig(e.goesBy))
+	e.dual = newDualListener(l, e.tlsConfig())
 	go func() {
 		defer close(e.served)
 		if err := e.http.Serve(e.dual); !errors.Is(err, http.ErrServerClosed) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -28,6 +29,10 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (e *Engine) front(w http.ResponseWriter, r *http.Request) {
 	if t, ok := apiTarget(r); ok {
 		e.gateway.Serve(w, r, t)
+		return
+	}
+	if d := e.customDomain(r.Context(), hostOf(r.Host)); d != nil {
+		e.serveDomain(w, r, d)
 		return
 	}
 	if t, ok := urlTarget(r); ok {
@@ -116,6 +121,9 @@ var awsNames = []string{".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".ama
 // goesBy tells whether the server answers to a host name over TLS: a name of this machine, one of AWS's,
 // or the name in its public URL or its address.
 func (e *Engine) goesBy(name string) bool {
+	if e.customDomain(context.Background(), name) != nil {
+		return true
+	}
 	if loopback(name) || name == "localhost.localstack.cloud" || strings.HasSuffix(name, ".localhost.localstack.cloud") {
 		return true
 	}

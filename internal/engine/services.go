@@ -86,6 +86,7 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 
 	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, RESTAPIs: e.rest, Invoker: e.functions, Permitter: e.functions, IAM: e.iam, URLs: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
 		Recorder: e.recorder, AccessLog: e.logs, Logger: cfg.Logger, Now: cfg.Now})
+	e.rest.Join(e.gateway)
 
 	e.services = []wire.Service{
 		{Model: &cognitoidp.Model, Handler: e.pools},

@@ -74,6 +74,7 @@ type Target struct {
 	// Of a request that came by a custom domain: its mapping names the stage, and the path has no stage.
 	Custom bool
 	Stage  string // "": the path's first segment names it all the same
+	Base   string // the base path, which Path does not have: "/v1"; "" for none
 }
 
 // Gateway serves requests to APIs. It is safe for concurrent use.

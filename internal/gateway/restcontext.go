@@ -132,7 +132,7 @@ func (x *restExchange) authorizerValue(name string) (string, bool) {
 // contextPath is the path with the stage, or on a custom domain with the base path.
 func (x *restExchange) contextPath() string {
 	if x.t.Custom {
-		return x.full
+		return x.t.Base + x.full
 	}
 	return "/" + x.api.Stage + x.path
 }

@@ -51,7 +51,11 @@ func (x *restExchange) appendRequestEvent(b []byte, arn string) []byte {
 
 // appendRequest appends the members from path to stageVariables.
 func (x *restExchange) appendRequest(b []byte, bodySize int) []byte {
-	b = appendField(b, "path", x.path)
+	if x.t.Custom { // there, the base path belongs to it
+		b = appendField(b, "path", x.t.Base+x.full)
+	} else {
+		b = appendField(b, "path", x.path)
+	}
 	b = append(b, ',')
 	b = appendField(b, "httpMethod", x.r.Method)
 	b = append(b, `,"headers":{`...)
