@@ -38,6 +38,13 @@ func New(service, region, account, resource string) ARN {
 	return ARN{Partition: "aws", Service: service, Region: region, Account: account, Resource: resource}
 }
 
+// Of tells whether a names something of a service of this server: in the partition "aws", and in the region
+// and the account. Policies are asked about an ARN as it was given, so whoever finds a thing by one must
+// ask this, or the ARN of another thing would do.
+func (a ARN) Of(service, region, account string) bool {
+	return a.Partition == "aws" && a.Service == service && a.Region == region && a.Account == account
+}
+
 func (a ARN) String() string {
 	return "arn:" + a.Partition + ":" + a.Service + ":" + a.Region + ":" + a.Account + ":" + a.Resource
 }

@@ -32,6 +32,26 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestOf(t *testing.T) {
+	for s, want := range map[string]bool{
+		"arn:aws:ssm:us-east-1:000000000000:parameter/a":    true,
+		"arn:aws-cn:ssm:us-east-1:000000000000:parameter/a": false,
+		"arn:aws:logs:us-east-1:000000000000:parameter/a":   false,
+		"arn:aws:ssm:eu-west-1:000000000000:parameter/a":    false,
+		"arn:aws:ssm:us-east-1:111111111111:parameter/a":    false,
+		"arn:aws:ssm:us-east-1::parameter/a":                false,
+		"arn:aws:ssm:*:*:parameter/a":                       false,
+	} {
+		a, err := Parse(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.Of("ssm", "us-east-1", "000000000000"); got != want {
+			t.Errorf("%s: %v", s, got)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("arn:aws:lambda:us-east-1:000000000000:function:hello")
 	f.Fuzz(func(t *testing.T, s string) {

@@ -21,10 +21,10 @@ type name struct {
 // any of them with a qualifier. Region and account that it does not say stay empty.
 func parseName(s string) (n name, ok bool) {
 	if rest, isARN := strings.CutPrefix(s, "arn:"); isARN {
-		_, rest, _ = strings.Cut(rest, ":") // the partition
+		partition, rest, _ := strings.Cut(rest, ":")
 		service, rest, _ := strings.Cut(rest, ":")
 		var found bool
-		if n.region, rest, found = strings.Cut(rest, ":"); !found || service != "lambda" || n.region == "" {
+		if n.region, rest, found = strings.Cut(rest, ":"); !found || partition != "aws" || service != "lambda" || n.region == "" {
 			return name{}, false
 		}
 		s = rest

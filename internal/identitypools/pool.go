@@ -281,20 +281,17 @@ func (s *Service) ListIdentityPools(ctx context.Context, in *cognitoidentity.Lis
 }
 
 // taggedPool returns the id of the pool that an ARN names.
-func taggedPool(resource string) (string, error) {
+func (s *Service) taggedPool(ctx context.Context, resource string) (string, error) {
 	a, err := arn.Parse(resource)
-	if err != nil || a.Service != "cognito-identity" {
-		return "", errInvalid("Invalid ARN: %s", resource)
-	}
 	id, ok := strings.CutPrefix(a.Resource, "identitypool/")
-	if !ok {
+	if err != nil || !ok || !a.Of("cognito-identity", wire.CallFrom(ctx).Region, s.o.Account) {
 		return "", errInvalid("Invalid ARN: %s", resource)
 	}
 	return id, nil
 }
 
 func (s *Service) TagResource(ctx context.Context, in *cognitoidentity.TagResourceInput) (*cognitoidentity.TagResourceResponse, error) {
-	id, err := taggedPool(in.ResourceArn)
+	id, err := s.taggedPool(ctx, in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
@@ -309,7 +306,7 @@ func (s *Service) TagResource(ctx context.Context, in *cognitoidentity.TagResour
 }
 
 func (s *Service) UntagResource(ctx context.Context, in *cognitoidentity.UntagResourceInput) (*cognitoidentity.UntagResourceResponse, error) {
-	id, err := taggedPool(in.ResourceArn)
+	id, err := s.taggedPool(ctx, in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
@@ -323,7 +320,7 @@ func (s *Service) UntagResource(ctx context.Context, in *cognitoidentity.UntagRe
 }
 
 func (s *Service) ListTagsForResource(ctx context.Context, in *cognitoidentity.ListTagsForResourceInput) (*cognitoidentity.ListTagsForResourceResponse, error) {
-	id, err := taggedPool(in.ResourceArn)
+	id, err := s.taggedPool(ctx, in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}

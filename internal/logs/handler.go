@@ -27,21 +27,27 @@ func (s *Service) groupARN(region, name string) string {
 }
 
 // named returns the name of a group that is given by name or by ARN.
-func named(name, identifier *string) (string, error) {
+func (s *Service) named(ctx context.Context, name, identifier *string) (string, error) {
 	if (name == nil) == (identifier == nil) {
 		return "", logs.InvalidParameterException("Exactly one of logGroupName and logGroupIdentifier must be given.")
 	}
 	if name != nil {
 		return *name, nil
 	}
-	return nameOf(*identifier), nil
+	if !strings.HasPrefix(*identifier, "arn:") {
+		return *identifier, nil
+	}
+	return s.nameIn(ctx, *identifier)
 }
 
-func nameOf(identifier string) string {
-	if a, err := arn.Parse(identifier); err == nil {
-		return strings.TrimSuffix(strings.TrimPrefix(a.Resource, "log-group:"), ":*")
+// nameIn returns the name in the ARN of a group of the caller's region.
+func (s *Service) nameIn(ctx context.Context, resource string) (string, error) {
+	a, err := arn.Parse(resource)
+	name, ok := strings.CutPrefix(a.Resource, "log-group:")
+	if err != nil || !ok || !a.Of("logs", wire.CallFrom(ctx).Region, s.Account) {
+		return "", noGroup()
 	}
-	return identifier
+	return strings.TrimSuffix(name, ":*"), nil
 }
 
 // change applies f to a group of the caller's region.
@@ -114,7 +120,10 @@ func (s *Service) DescribeLogGroups(ctx context.Context, in *logs.DescribeLogGro
 		if in.LogGroupNamePattern != nil && !strings.Contains(strings.ToLower(g.Name), strings.ToLower(*in.LogGroupNamePattern)) {
 			return false
 		}
-		if len(in.LogGroupIdentifiers) > 0 && !slices.ContainsFunc(in.LogGroupIdentifiers, func(id string) bool { return nameOf(id) == g.Name }) {
+		if len(in.LogGroupIdentifiers) > 0 && !slices.ContainsFunc(in.LogGroupIdentifiers, func(id string) bool {
+			name, err := s.named(ctx, nil, &id)
+			return err == nil && name == g.Name
+		}) {
 			return false
 		}
 		return in.LogGroupClass == nil || g.Class == *in.LogGroupClass
@@ -188,7 +197,11 @@ func (s *Service) DeleteRetentionPolicy(ctx context.Context, in *logs.DeleteRete
 }
 
 func (s *Service) TagResource(ctx context.Context, in *logs.TagResourceRequest) (*logs.TagResourceResponse, error) {
-	err := s.change(ctx, nameOf(in.ResourceArn), func(g *group) error {
+	name, err := s.nameIn(ctx, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	err = s.change(ctx, name, func(g *group) error {
 		if g.Tags == nil {
 			g.Tags = map[string]string{}
 		}
@@ -204,7 +217,11 @@ func (s *Service) TagResource(ctx context.Context, in *logs.TagResourceRequest) 
 }
 
 func (s *Service) UntagResource(ctx context.Context, in *logs.UntagResourceRequest) (*logs.UntagResourceResponse, error) {
-	err := s.change(ctx, nameOf(in.ResourceArn), func(g *group) error {
+	name, err := s.nameIn(ctx, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	err = s.change(ctx, name, func(g *group) error {
 		for _, k := range in.TagKeys {
 			delete(g.Tags, k)
 		}
@@ -214,7 +231,11 @@ func (s *Service) UntagResource(ctx context.Context, in *logs.UntagResourceReque
 }
 
 func (s *Service) ListTagsForResource(ctx context.Context, in *logs.ListTagsForResourceRequest) (*logs.ListTagsForResourceResponse, error) {
-	g, err := groups.Cached(ctx, s.DB, groupID(wire.CallFrom(ctx).Region, nameOf(in.ResourceArn)))
+	name, err := s.nameIn(ctx, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	g, err := groups.Cached(ctx, s.DB, groupID(wire.CallFrom(ctx).Region, name))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, noGroup()
 	}
@@ -274,7 +295,7 @@ func (s *Service) PutLogEvents(ctx context.Context, in *logs.PutLogEventsRequest
 }
 
 func (s *Service) DescribeLogStreams(ctx context.Context, in *logs.DescribeLogStreamsRequest) (*logs.DescribeLogStreamsResponse, error) {
-	name, err := named(in.LogGroupName, in.LogGroupIdentifier)
+	name, err := s.named(ctx, in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
 		return nil, err
 	}
@@ -370,7 +391,7 @@ func parseToken(s string) (dir byte, c cursor, err error) {
 }
 
 func (s *Service) GetLogEvents(ctx context.Context, in *logs.GetLogEventsRequest) (*logs.GetLogEventsResponse, error) {
-	name, err := named(in.LogGroupName, in.LogGroupIdentifier)
+	name, err := s.named(ctx, in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
 		return nil, err
 	}
@@ -430,7 +451,7 @@ func (s *Service) GetLogEvents(ctx context.Context, in *logs.GetLogEventsRequest
 }
 
 func (s *Service) FilterLogEvents(ctx context.Context, in *logs.FilterLogEventsRequest) (*logs.FilterLogEventsResponse, error) {
-	name, err := named(in.LogGroupName, in.LogGroupIdentifier)
+	name, err := s.named(ctx, in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
 		return nil, err
 	}

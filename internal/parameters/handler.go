@@ -180,7 +180,7 @@ func (s *Service) wanted(ctx context.Context, ref string) (names []string, selec
 	if strings.HasPrefix(ref, "arn:") {
 		a, err := arn.Parse(ref)
 		path, ok := strings.CutPrefix(a.Resource, "parameter/")
-		if err != nil || a.Service != "ssm" || !ok || a.Region != region(ctx) || a.Account != s.Account {
+		if err != nil || !ok || !a.Of("ssm", region(ctx), s.Account) {
 			return nil, "", absent()
 		}
 		path, sel, _ := strings.Cut(path, ":")

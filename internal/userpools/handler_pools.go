@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/cognitoidp"
+	"github.com/gatehouse-dev/gatehouse/internal/arn"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
@@ -113,12 +114,21 @@ func (s *Service) GetUserPoolMfaConfig(ctx context.Context, in *cognitoidp.GetUs
 }
 
 // taggedPool returns the id of the pool that an ARN names.
-func (s *Service) taggedPool(arn string) string {
-	return arn[strings.LastIndexByte(arn, '/')+1:]
+func (s *Service) taggedPool(ctx context.Context, resource string) (string, error) {
+	a, err := arn.Parse(resource)
+	id, ok := strings.CutPrefix(a.Resource, "userpool/")
+	if err != nil || !ok || !a.Of("cognito-idp", wire.CallFrom(ctx).Region, s.account) {
+		return "", errInvalidParameter("Invalid ARN: %s", resource)
+	}
+	return id, nil
 }
 
 func (s *Service) TagResource(ctx context.Context, in *cognitoidp.TagResourceRequest) (*cognitoidp.TagResourceResponse, error) {
-	_, err := s.changePool(ctx, s.taggedPool(in.ResourceArn), func(p *Pool) error {
+	id, err := s.taggedPool(ctx, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.changePool(ctx, id, func(p *Pool) error {
 		maps.Copy(p.Config.UserPoolTags, in.Tags)
 		if len(p.Config.UserPoolTags) > 50 {
 			return errInvalidParameter("A user pool can have at most 50 tags.")
@@ -129,7 +139,11 @@ func (s *Service) TagResource(ctx context.Context, in *cognitoidp.TagResourceReq
 }
 
 func (s *Service) UntagResource(ctx context.Context, in *cognitoidp.UntagResourceRequest) (*cognitoidp.UntagResourceResponse, error) {
-	_, err := s.changePool(ctx, s.taggedPool(in.ResourceArn), func(p *Pool) error {
+	id, err := s.taggedPool(ctx, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	_, err = s.changePool(ctx, id, func(p *Pool) error {
 		for _, key := range in.TagKeys {
 			delete(p.Config.UserPoolTags, key)
 		}
@@ -139,7 +153,11 @@ func (s *Service) UntagResource(ctx context.Context, in *cognitoidp.UntagResourc
 }
 
 func (s *Service) ListTagsForResource(ctx context.Context, in *cognitoidp.ListTagsForResourceRequest) (*cognitoidp.ListTagsForResourceResponse, error) {
-	p, err := s.regionPool(ctx, s.taggedPool(in.ResourceArn))
+	id, err := s.taggedPool(ctx, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.regionPool(ctx, id)
 	if err != nil {
 		return nil, err
 	}
