@@ -113,9 +113,12 @@ func (a *asking) ssm(kind, v string) string {
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-access.html
 func (a *asking) parameter(v string) string {
 	if rest, ok := strings.CutPrefix(v, "arn:"); ok {
-		head, name, _ := strings.Cut(rest, ":parameter/")
-		name, _, _ = strings.Cut(name, ":")
-		return "arn:" + head + ":parameter/" + name
+		parts := strings.SplitN(rest, ":", 5) // partition, service, region, account, the rest
+		if len(parts) < 5 {
+			return v
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(parts[4], "parameter/"), ":")
+		return "arn:" + a.call.Partition + ":ssm:" + parts[2] + ":" + parts[3] + ":parameter/" + name
 	}
 	name, _, _ := strings.Cut(v, ":")
 	return a.ssm("parameter/", strings.TrimPrefix(name, "/"))
