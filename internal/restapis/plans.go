@@ -241,14 +241,15 @@ func quotaOf(p *usagePlan) *v1.QuotaSettings {
 	return p.Quota
 }
 
-// setStageThrottle patches the throttling of one method of a stage: API:STAGE, and the method as /PATH/METHOD.
+// setStageThrottle patches the throttling of one method of a stage: API:STAGE, and the method as PATH/METHOD, whose slashes
+// may be escaped or not.
 func setStageThrottle(set func(*v1.ThrottleSettings, patch) error) func(*usagePlan, patch) error {
 	return func(p *usagePlan, op patch) error {
 		i, err := planStage(p, op.args[0])
 		if err != nil {
 			return err
 		}
-		key := "/" + strings.TrimPrefix(op.args[1], "/") + "/" + op.args[2]
+		key := "/" + strings.TrimPrefix(op.args[1], "/")
 		t := p.ApiStages[i].Throttle[key]
 		if err := set(&t, op); err != nil {
 			return err
@@ -285,15 +286,15 @@ var planFields = []field[usagePlan]{
 		}
 		return err
 	}},
-	{"/apiStages/{apiId:stage}/throttle/{resourcePath+}/{httpMethod}", "remove", func(p *usagePlan, op patch) error {
+	{"/apiStages/{apiId:stage}/throttle/{method+}", "remove", func(p *usagePlan, op patch) error {
 		i, err := planStage(p, op.args[0])
 		if err == nil {
-			delete(p.ApiStages[i].Throttle, "/"+strings.TrimPrefix(op.args[1], "/")+"/"+op.args[2])
+			delete(p.ApiStages[i].Throttle, "/"+strings.TrimPrefix(op.args[1], "/"))
 		}
 		return err
 	}},
-	{"/apiStages/{apiId:stage}/throttle/{resourcePath+}/{httpMethod}/burstLimit", "add replace", setStageThrottle(setInt(func(t *v1.ThrottleSettings) **int64 { return &t.BurstLimit }))},
-	{"/apiStages/{apiId:stage}/throttle/{resourcePath+}/{httpMethod}/rateLimit", "add replace", setStageThrottle(setNumber(func(t *v1.ThrottleSettings) **float64 { return &t.RateLimit }))},
+	{"/apiStages/{apiId:stage}/throttle/{method+}/burstLimit", "add replace", setStageThrottle(setInt(func(t *v1.ThrottleSettings) **int64 { return &t.BurstLimit }))},
+	{"/apiStages/{apiId:stage}/throttle/{method+}/rateLimit", "add replace", setStageThrottle(setNumber(func(t *v1.ThrottleSettings) **float64 { return &t.RateLimit }))},
 	{"/description", "replace", setText(func(p *usagePlan) **string { return &p.Description })},
 	{"/name", "replace", setText(func(p *usagePlan) **string { return &p.Name })},
 	{"/productCode", "add remove replace", func(p *usagePlan, op patch) error {
