@@ -17,6 +17,21 @@
 // URLs of functions (functionurl.go) have neither stages nor routes: [Gateway.ServeFunctionURL] takes a request
 // through CORS, signature, policies and the function to its answer, in Lambda's words.
 //
+// REST APIs (rest.go) go:
+//
+//	stage        the path's first segment, or what a custom domain's mapping names; a canary takes its share
+//	limits       as above
+//	method       restapis.Snapshot.Match: the resource first, then its method
+//	authorizer   restauth.go: the method's, and the API's resource policy
+//	API key      restkeys.go: its usage plan's throttle and quota, and the method's throttle
+//	validation   restparams.go: required parameters, the body by its model
+//	integration  restintegration.go (functions, mocks), resthttp.go; restvtl.go is what templates see
+//	answer       restanswer.go: gateway responses, compression
+//
+// What the gateway says by itself is a gateway response of its type, to the letter: {"message":"Forbidden"} but
+// {"message": "Internal server error"}, and {"Message":…} where access is denied. resttest.go runs methods and
+// authorizers for TestInvokeMethod and TestInvokeAuthorizer.
+//
 // What all kinds share is in exchange.go (the request, its body, its trace), throttle.go, function.go (the
 // call of a function), client.go (the HTTP client), event.go, event2.go and caller.go (parts of events), cors.go, accesslog.go,
 // and in package authorizer.
@@ -33,6 +48,9 @@
 // question mark ends the path. So what an authorizer guards is what the function sees. The path of an HTTP
 // integration is encoded again; dot segments, which could lead out of the path that the integration names,
 // are refused there with 400.
+//
+// REST APIs match by the path with all decoded but slashes: an encoded slash does not part segments. It stays %2F in
+// what authorizers and functions see as the path, and is a slash in the values of path parameters.
 //
 // # Names
 //
