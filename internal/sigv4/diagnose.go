@@ -20,12 +20,21 @@ func (s *Signature) diagnose(r *http.Request, key []byte, payloadHash string) st
 	}
 	usual := s.forms()[0]
 	declared := r.Header.Get("X-Amz-Content-Sha256")
+	if declared == UnsignedPayload && fits(r, declared, usual) {
+		return "the client left the body unsigned, which only S3 takes"
+	}
 	if declared != "" && declared != payloadHash && fits(r, declared, usual) {
 		return "the body is not the one that was signed: the signature fits the hash that X-Amz-Content-Sha256 declares, not the hash of what came"
 	}
 	for _, hash := range []string{EmptyPayload, UnsignedPayload} {
 		if hash != payloadHash && fits(r, hash, usual) {
 			return "the body was not signed: the signature fits " + map[string]string{EmptyPayload: "an empty one", UnsignedPayload: UnsignedPayload}[hash]
+		}
+	}
+	for _, host := range r.Header.Values("X-Forwarded-Host") {
+		c := *r
+		if c.Host = host; fits(&c, payloadHash, usual) {
+			return "a proxy has changed the host, which is signed: the signature fits " + host + ", the request came for " + r.Host
 		}
 	}
 	for _, host := range hosts(r, s) {
@@ -83,7 +92,7 @@ func hosts(r *http.Request, s *Signature) []string {
 	if strings.ToLower(r.Host) != r.Host {
 		out = append(out, strings.ToLower(r.Host))
 	}
-	return append(out, r.Header.Values("X-Forwarded-Host")...)
+	return out
 }
 
 // contentTypes returns what a client, or a proxy, may have made of a type.

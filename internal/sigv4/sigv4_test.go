@@ -438,7 +438,7 @@ func TestLikely(t *testing.T) {
 	}{
 		{"body", "secret", func(*http.Request) {}, "other", "the body is not the one that was signed"},
 		{"host", "secret", func(r *http.Request) { r.Host = "127.0.0.1:4566" }, "body", "the signature fits localhost:4566, the request came for 127.0.0.1:4566"},
-		{"forwarded host", "secret", func(r *http.Request) { r.Host = "inner:80"; r.Header.Set("X-Forwarded-Host", "localhost:4566") }, "body", "Host header was changed"},
+		{"forwarded host", "secret", func(r *http.Request) { r.Host = "inner:80"; r.Header.Set("X-Forwarded-Host", "localhost:4566") }, "body", "a proxy has changed the host"},
 		{"content type", "secret", func(r *http.Request) { r.Header.Set("Content-Type", "application/json; charset=utf-8") }, "body", `the signature fits "application/json"`},
 		{"method", "secret", func(r *http.Request) { r.Method = "PUT" }, "body", "the signature fits POST"},
 		{"secret", "another", func(*http.Request) {}, "body", "another secret"},

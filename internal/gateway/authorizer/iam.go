@@ -195,23 +195,11 @@ func explainSignature(r *Request, sig *sigv4.Signature, service string, bad *sig
 		r.Trace.Fail("signature", bad.Message, "", "Signature Version 4 for service "+service+" in region "+r.API.Region)
 		return
 	}
-	h := r.HTTP.Header
-	cause := "the client has another secret for this access key, or path, query or a signed header were changed on their way"
-	declared := h.Get("X-Amz-Content-Sha256")
-	body, err := bodyHash(r)
-	switch {
-	case declared == sigv4.UnsignedPayload:
-		cause = "the client left the body unsigned, which only S3 takes"
-	case declared != "" && err == nil && !strings.EqualFold(declared, body):
-		cause = "the body is not the one that was signed: X-Amz-Content-Sha256 says " + declared + ", it is " + body
-	case len(h["X-Forwarded-Host"]) > 0 && h.Get("X-Forwarded-Host") != r.HTTP.Host:
-		cause = "a proxy has changed the host, which is signed: it was " + h.Get("X-Forwarded-Host")
-	}
 	form := "headers"
 	if sig.Presigned {
 		form = "query"
 	}
-	r.Trace.Fail("signature", "it is not the one that the key makes of this request: "+cause,
+	r.Trace.Fail("signature", "it is not the one that the key makes of this request: "+bad.Likely,
 		"signed in the "+form+": "+strings.Join(sig.SignedHeaders, ";")+" with scope "+sig.Scope()+"; "+r.HTTP.Method+" "+pathOf(r.HTTP)+" on "+r.HTTP.Host,
 		"a signature of\n"+withoutSecrets(bad.CanonicalRequest))
 }
