@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,4 +82,18 @@ func amplify(t *testing.T, s *server, o outputs001, identity string) {
 	same(t, "identity id in a page", got.IdentityID, identity)
 	same(t, "the private route, in a page", got.Private, "200 Hello "+identity+"!")
 	same(t, "the private route with renewed tokens, in a page", got.Renewed, "200 Hello "+identity+"!")
+}
+
+// screen returns what a browser shows of an address.
+func screen(t *testing.T, url string) string {
+	t.Helper()
+	ctx := browser(t)
+	if _, err := chromedp.Run(ctx, chromedp.Navigate(url)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(text)
 }

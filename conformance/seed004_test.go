@@ -113,3 +113,64 @@ func TestSeed004User(t *testing.T) {
 		}
 	})
 }
+
+// TestSeed004API builds seed 004's API with the script of examples/todo-cli: each step of the console as a
+// command. An authorizer guards what is deployed after it was attached, not before.
+func TestSeed004API(t *testing.T) {
+	need(t, "python3")
+	python := debianPython
+	if _, err := os.Stat(python); err != nil {
+		python = need(t, "python3")
+	}
+	each(t, func(t *testing.T, database string) {
+		s := startOn(t, database)
+		dir := copyApp(t, "todo-cli")
+		// The AWS CLI and the Python of the tests go before others on the PATH.
+		env := cleanEnv("HOME="+s.home, "NO_COLOR=1", "LC_ALL=C.UTF-8", "PATH="+filepath.Dir(s.aws(t).path)+":"+filepath.Dir(python)+":"+os.Getenv("PATH"))
+		todo := func(args ...string) string {
+			t.Helper()
+			r := run(t, env, binary(t), append([]string{"run", "--data", s.Dir, "--", filepath.Join(dir, "todo.sh")}, args...)...)
+			if r.code != 0 {
+				t.Fatalf("todo.sh %s: exit %d\n%s%s", strings.Join(args, " "), r.code, r.stdout, r.stderr)
+			}
+			return strings.TrimSpace(r.stdout)
+		}
+		built := todo("build")
+		onAWS := built[strings.LastIndex(built, "\n")+1:]
+		m := regexp.MustCompile(`^https://([a-z0-9]{10})\.execute-api\.us-east-1\.amazonaws\.com(/todo/tasks)$`).FindStringSubmatch(onAWS)
+		if m == nil {
+			t.Fatalf("todo.sh build printed\n%s", built)
+		}
+		url := s.URL + "/_aws/execute-api/" + m[1] + m[2]
+		tasks := func(header ...string) string {
+			t.Helper()
+			status, _, body := get(t, url, header...)
+			return words(status, body)
+		}
+		same(t, "tasks at first", tasks(), "200 []")
+		status, _, body := send(t, "POST", url, `{"task":"write"}`)
+		same(t, "a task", words(status, body), `201 {"task": "write"}`)
+		same(t, "tasks", tasks(), `200 ["write"]`)
+
+		todo("authorize")
+		same(t, "tasks, with an authorizer that is not deployed", tasks(), `200 ["write"]`)
+		todo("deploy")
+		same(t, "tasks, with the authorizer", tasks(), `401 {"message":"Unauthorized"}`)
+		same(t, "in a browser", screen(t, url), `{"message":"Unauthorized"}`)
+
+		same(t, "todo.sh user", todo("user", email), "FORCE_CHANGE_PASSWORD")
+		password := regexp.MustCompile(`temporary password is (\S+)\.`).FindStringSubmatch(s.gatehouse(t, "mail", "--to", email))
+		if password == nil {
+			t.Fatal("no temporary password in the mail")
+		}
+		first := todo("sign-in", email, password[1], "N3w-Passw0rd!")
+		token := todo("sign-in", email, "N3w-Passw0rd!")
+		same(t, "tasks with the token of the first sign-in", tasks("Authorization", first), `200 ["write"]`)
+		same(t, "tasks with a token", tasks("Authorization", token), `200 ["write"]`)
+		s.kill()
+		s.restart(t)
+		same(t, "tasks after kill -9", tasks("Authorization", token), `200 ["write"]`)
+		todo("clean")
+		same(t, "tasks of an API that is gone", tasks("Authorization", token), `404 {"message":"Not Found"}`)
+	})
+}
