@@ -213,6 +213,16 @@ func TestOverview(t *testing.T) {
 			t.Fatal(err)
 		}
 		wants[*iam.DeleteAccessKeyResponse](t, "UnmodifiableEntity")(s.DeleteAccessKey(ctx, &iam.DeleteAccessKeyRequest{AccessKeyId: id}))
+		for name, err := range map[string]error{
+			"SSH keys":             second(s.ListSSHPublicKeys(ctx, &iam.ListSSHPublicKeysRequest{UserName: shape.Ptr("Ann")})),
+			"signing certificates": second(s.ListSigningCertificates(ctx, &iam.ListSigningCertificatesRequest{UserName: shape.Ptr("Ann")})),
+			"credentials":          second(s.ListServiceSpecificCredentials(ctx, &iam.ListServiceSpecificCredentialsRequest{UserName: shape.Ptr("Ann")})),
+		} {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		wants[*iam.ListSSHPublicKeysResponse](t, "NoSuchEntity")(s.ListSSHPublicKeys(ctx, &iam.ListSSHPublicKeysRequest{UserName: shape.Ptr("nobody")}))
 		session := wire.WithCall(ctx, &wire.Call{Account: s.Account, Caller: &Caller{Principal: policy.Principal{Type: policy.RoleSession}}})
 		wants[*iam.GetUserResponse](t, "ValidationError")(s.GetUser(session, &iam.GetUserRequest{}))
 	})

@@ -59,21 +59,42 @@ func (z *Authorizer) Authorize(ctx context.Context, m *shape.Model, op *shape.Op
 		return nil
 	}
 	for i := range asked {
-		q := &asked[i]
-		trace.From(ctx).Pass("asked", q.Action+" on "+q.Resource)
-		its, err := z.resourcePolicy(ctx, q)
-		if err != nil {
+		if err := z.ask(ctx, m, who, &asked[i]); err != nil {
 			return err
-		}
-		d, err := z.IAM.Decide(ctx, who, q, its)
-		if err != nil {
-			return err
-		}
-		if !d.Allowed {
-			return refusal(m, who, q, d.Because())
 		}
 	}
 	return nil
+}
+
+// Ask asks one thing that the tables cannot see: what stands in a document that an operation of m takes.
+// passedTo is, of iam:PassRole, the service that gets the role. Who asks is the caller of ctx's call; what
+// the server does of its own accord is not asked about. A refusal is as those of Authorize.
+func (z *Authorizer) Ask(ctx context.Context, m *shape.Model, action, resource, passedTo string) error {
+	c := wire.CallFrom(ctx)
+	who := iam.CallerOf(c)
+	if who == nil || who.Type == policy.RootUser {
+		return nil
+	}
+	a := &asking{ctx: ctx, m: &z.Map, op: new(operation), call: c, base: about(c)}
+	if passedTo != "" {
+		if resource = a.role(resource); resource == "" {
+			return nil
+		}
+	}
+	return z.ask(ctx, m, who, &policy.Request{Action: action, Resource: resource, Context: &keys{asking: a, resource: resource, passed: passedTo}})
+}
+
+func (z *Authorizer) ask(ctx context.Context, m *shape.Model, who *iam.Caller, q *policy.Request) error {
+	trace.From(ctx).Pass("asked", q.Action+" on "+q.Resource)
+	its, err := z.resourcePolicy(ctx, q)
+	if err != nil {
+		return err
+	}
+	d, err := z.IAM.Decide(ctx, who, q, its)
+	if err == nil && !d.Allowed {
+		return refusal(m, who, q, d.Because())
+	}
+	return err
 }
 
 // resourcePolicy returns the policy of the resource that a question is about, if it is of a kind that has

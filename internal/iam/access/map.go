@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/iam"
@@ -71,11 +72,27 @@ type asking struct {
 	base  *iam.Request      // what the request as such says
 }
 
-// role returns the ARN of the role that a given ARN means: names are found in any case and policies must
-// see the true one.
+// stageVariable begins a place where a stage of an API puts a text.
+const stageVariable = "${stageVariables."
+
+var anyVariable = regexp.MustCompile(`\$\{stageVariables\.[^}]*\}?`)
+
+// role returns the ARN of the role that a given ARN means, for names are found in any case and policies must
+// see the true one; "" if it is no role's: "arn:aws:iam::*:user/*" means the caller's own credentials, and
+// other parts of a patch come here, too. What a stage will fill in is any text, so may be any role.
 func (a *asking) role(arn string) string {
-	if i := strings.LastIndexByte(arn, '/'); i >= 0 && strings.Contains(arn, ":role/") {
-		if real, _ := a.entity("role", arn[i+1:]); real != "" && strings.HasPrefix(arn, "arn:") {
+	if before, _, open := strings.Cut(arn, stageVariable); open {
+		const head = "arn:aws:iam:"
+		if strings.Contains(arn, ":user/") || !strings.HasPrefix(before, head) && !strings.HasPrefix(head, before) {
+			return ""
+		}
+		return anyVariable.ReplaceAllLiteralString(arn, "*")
+	}
+	if !strings.Contains(arn, ":role/") {
+		return ""
+	}
+	if i := strings.LastIndexByte(arn, '/'); strings.HasPrefix(arn, "arn:") {
+		if real, _ := a.entity("role", arn[i+1:]); real != "" {
 			return real
 		}
 	}
@@ -100,14 +117,7 @@ func (m *Map) Of(ctx context.Context, model *shape.Model, op *shape.Operation, i
 	if o.free {
 		return nil
 	}
-	base := iam.RequestContext(c)
-	if c.Via != "" {
-		base.Set("aws:viaawsservice", "true")
-		base.Set("aws:calledvia", c.Via)
-		base.Set("aws:calledviafirst", c.Via)
-		base.Set("aws:calledvialast", c.Via)
-	}
-	a := &asking{ctx: ctx, m: m, op: o, call: c, in: reflect.ValueOf(in).Elem(), stack: resource.StackTags(ctx), base: base}
+	a := &asking{ctx: ctx, m: m, op: o, call: c, in: reflect.ValueOf(in).Elem(), stack: resource.StackTags(ctx), base: about(c)}
 	out := make([]policy.Request, 0, len(o.rules))
 	var few [4]string
 	for _, r := range o.rules {
@@ -115,13 +125,25 @@ func (m *Map) Of(ctx context.Context, model *shape.Model, op *shape.Operation, i
 			continue
 		}
 		for _, arn := range r.resource.expand(a, few[:0]) {
-			if r.passed != "" && !strings.Contains(arn, ":role/") {
-				continue // "arn:aws:iam::*:user/*": the caller's own credentials
+			if r.passed != "" && arn == "" {
+				continue
 			}
 			out = append(out, policy.Request{Action: r.action, Resource: arn, Context: &keys{asking: a, resource: arn, passed: r.passed}})
 		}
 	}
 	return out
+}
+
+// about returns what policies may ask of a call as such.
+func about(c *wire.Call) *iam.Request {
+	base := iam.RequestContext(c)
+	if c.Via != "" {
+		base.Set("aws:viaawsservice", "true")
+		base.Set("aws:calledvia", c.Via)
+		base.Set("aws:calledviafirst", c.Via)
+		base.Set("aws:calledvialast", c.Via)
+	}
+	return base
 }
 
 func (r *rule) applies(a *asking) bool {
