@@ -138,7 +138,7 @@ func (p *program) printSignature(s *trace.Signature) {
 	o.printf("\n  %s\n", o.bold(fmt.Sprintf("%-*s  %-*s  %s", name, "", server, "the server's canonical request", "what the request shows")))
 	for _, l := range s.Lines {
 		mark := " "
-		if l.Server != l.Client {
+		if l.Server != l.Client && !strings.HasPrefix(l.Client, "(") { // what is not there to be seen may be the same
 			mark = o.red("≠")
 		}
 		text := visible(l.Server)

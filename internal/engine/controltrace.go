@@ -129,7 +129,7 @@ func (o *observed) explain(r *http.Request, sig *sigv4.Signature, bad *sigv4.Err
 	who := sig.AccessKey + ", scope " + sig.Scope() + ", time " + sig.Time.UTC().Format(time.RFC3339)
 	switch bad.Kind {
 	case sigv4.Mismatch:
-		t.Fail("signature", "it is not the one that the secret of the access key makes of this request", who, bad.Likely)
+		t.Fail("signature", "it is not the one that the secret of the access key makes of this request: "+bad.Likely, who, "")
 		t.Signature = trace.SignatureOf(r, sig, bad)
 	case sigv4.Expired, sigv4.NotYetValid:
 		t.Fail("signature", bad.Message, who, "a clock that agrees with this server's, which showed "+t.Time.UTC().Format(time.RFC3339))

@@ -156,6 +156,23 @@ func TestControlTraces(t *testing.T) {
 	}
 }
 
+// BenchmarkTrace measures what the trace of a call costs: a public operation that fails at once, with one
+// and without.
+func BenchmarkTrace(b *testing.B) {
+	e := startEphemeral(b)
+	for name, h := range map[string]http.Handler{"traced": e, "bare": e.control} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r := httptest.NewRequest("POST", "/", strings.NewReader(`{"ClientId":"abc","AuthFlow":"USER_SRP_AUTH"}`))
+				r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+				r.Header.Set("X-Amz-Target", "AWSCognitoIdentityProviderService.InitiateAuth")
+				h.ServeHTTP(httptest.NewRecorder(), r)
+			}
+		})
+	}
+}
+
 // BenchmarkControlPlane measures a signed call with its decision and its trace, from the request to the
 // answer.
 func BenchmarkControlPlane(b *testing.B) {
