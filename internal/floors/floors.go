@@ -38,6 +38,7 @@ var Of = map[string]int{
 	"internal/trace":        4,
 	"internal/message":      4,
 	"internal/sandbox":      4,
+	"internal/domains":      4, // custom domain names, which both APIs of API Gateway serve
 	"internal/runtime":      4,
 	"internal/bundle":       4,
 	"internal/template":     4,

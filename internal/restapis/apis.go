@@ -278,12 +278,8 @@ func putAPI(tx *store.Tx, a *api) error {
 // DeleteRestApi deletes an API with all that is in it. One that a custom domain leads to stays.
 func (s *Service) DeleteRestApi(ctx context.Context, in *v1.DeleteRestApiRequest) (*v1.DeleteRestApiResponse, error) {
 	err := s.update(ctx, in.RestApiId, func(tx *store.Tx, a *api) error {
-		used, err := mappedTo(tx, in.RestApiId, "")
-		if err != nil {
+		if err := unmapped(tx, in.RestApiId, ""); err != nil {
 			return err
-		}
-		if used != "" {
-			return bad("Cannot delete REST API '%s'. There are base path mappings to it: %s", in.RestApiId, used)
 		}
 		if err := leavePlans(tx, a.Region, in.RestApiId, ""); err != nil {
 			return err

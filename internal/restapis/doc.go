@@ -10,8 +10,8 @@
 // however large the API is. A deployment is an immutable copy of all that, the API's own settings and resource policy
 // among it. A stage points to a deployment, and its canary to another: a change stays unseen until it is deployed.
 //
-// [Service.Snapshot] answers from memory, in constant time, until a stage of the API changes. [Service.Key],
-// [Service.Plan] and [Service.Domain] do the same for API keys, usage plans and custom domains, however many there are.
+// [Service.Snapshot] answers from memory, in constant time, until a stage of the API changes. [Service.Key] and
+// [Service.Plan] do the same for API keys and usage plans, however many there are. Custom domains are in package domains.
 //
 // # Resources
 //

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/domains"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/store/storetest"
@@ -37,28 +38,28 @@ func TestDomains(t *testing.T) {
 		body, key := certificate(t, "*.example.com")
 		in := &v1.CreateDomainNameRequest{DomainName: "*.Example.com", CertificateName: shape.Ptr("mine"), CertificateBody: &body, CertificatePrivateKey: &key}
 		d := must(s.CreateDomainName(ctx, in))(t)
-		if *d.DomainName != "*.example.com" || !strings.HasSuffix(*d.DistributionDomainName, ".cloudfront.net") || *d.DistributionHostedZoneId != cloudFrontZoneID || *d.SecurityPolicy != "TLS_1_2" {
+		if *d.DomainName != "*.example.com" || !strings.HasSuffix(*d.DistributionDomainName, ".cloudfront.net") || *d.DistributionHostedZoneId != "Z2FDTNDATAQYW2" || *d.SecurityPolicy != "TLS_1_2" {
 			t.Errorf("the domain is %+v", d)
 		}
 		_, err := s.CreateDomainName(ctx, in)
 		wantError(t, err, "BadRequestException", "The domain name you provided already exists.")
 		_, err = s.CreateDomainName(ctx, &v1.CreateDomainNameRequest{DomainName: "other.com", CertificateName: shape.Ptr("mine"), CertificateBody: &body, CertificatePrivateKey: &key})
-		wantError(t, err, "BadRequestException", "not valid for the domain name")
+		wantError(t, err, "BadRequestException", "not covered by the provided certificate")
 		_, other := certificate(t, "other.com")
 		_, err = s.CreateDomainName(ctx, &v1.CreateDomainNameRequest{DomainName: "x.example.com", CertificateName: shape.Ptr("mine"), CertificateBody: &body, CertificatePrivateKey: &other})
 		wantError(t, err, "BadRequestException", "belong together")
 		_, err = s.CreateDomainName(ctx, &v1.CreateDomainNameRequest{DomainName: "x.example.com"})
-		wantError(t, err, "BadRequestException", "Missing certificate")
+		wantError(t, err, "BadRequestException", "A certificate was not provided for the endpoint type EDGE.")
 		_, err = s.CreateDomainName(ctx, &v1.CreateDomainNameRequest{DomainName: "-.com"})
 		wantError(t, err, "BadRequestException", "Invalid domain name")
 		_, err = s.CreateDomainName(ctx, &v1.CreateDomainNameRequest{DomainName: "m.example.com", CertificateArn: shape.Ptr("arn:aws:acm:us-east-1:000000000000:certificate/x"), MutualTlsAuthentication: &v1.MutualTlsAuthenticationInput{}})
-		wantError(t, err, "BadRequestException", "Mutual TLS")
+		wantError(t, err, "BadRequestException", "Mutual TLS authentication needs a truststore URI")
 
-		host := func(name string) *Domain { t.Helper(); return must(s.Domain(ctx, name))(t) }
+		host := func(name string) *domains.Host { t.Helper(); return must(s.domains.Host(ctx, name))(t) }
 		if host("nothing.org") != nil || host("a.b.example.com") != nil || host("example.com") != nil {
 			t.Error("a domain serves hosts that are not its own")
 		}
-		if x := host("a.example.com"); x == nil || x.Certificate == nil || len(x.Mappings) != 0 {
+		if x := host("a.example.com"); x == nil || x.Domain != "*.example.com" || len(x.Keys()) != 0 {
 			t.Fatalf("the wildcard serves %+v", x)
 		}
 		mapTo := func(base, stage string) error {
@@ -74,9 +75,9 @@ func TestDomains(t *testing.T) {
 		wantError(t, mapTo("a/b", "prod"), "BadRequestException", "slash")
 		wantError(t, mapTo("v3", "nope"), "BadRequestException", "Invalid stage identifier specified")
 		x := host("a.example.com")
-		for path, want := range map[string]string{"/v1/pets": "v1 /pets", "/v12": "v12 /", "/v13": " /v13", "/": " /"} {
+		for path, want := range map[string]string{"/v1/pets": "/v1 /pets", "/v12": "/v12 /", "/v13": " /v13", "/": " /"} {
 			m, rest, ok := x.Match(path)
-			if got := m.BasePath + " " + rest; !ok || got != want {
+			if got := m.Base + " " + rest; !ok || got != want {
 				t.Errorf("%s goes to %q, want %q", path, got, want)
 			}
 		}

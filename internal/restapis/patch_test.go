@@ -101,7 +101,7 @@ func FuzzPatch(f *testing.F) {
 		try(ops, planFields, usagePlan{UsagePlan: v1.UsagePlan{ApiStages: []v1.ApiStage{{ApiId: shape.Ptr("api"), Stage: shape.Ptr("s")}}}})
 		try(ops, integrationFields, v1.Integration{})
 		try(ops, methodFields, v1.Method{})
-		try(ops, domainFields, domainName{DomainName: v1.DomainName{EndpointConfiguration: &v1.EndpointConfiguration{}}})
+		try(ops, domainFields, v1.DomainName{EndpointConfiguration: &v1.EndpointConfiguration{}})
 		var st v1.Stage
 		if apply(stageFields(), &st, ops) == nil {
 			settingsOf(&st).of("/pets", "GET")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/domains"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
@@ -270,7 +271,7 @@ func (h domainType) Create(ctx context.Context, r *resource.Request) (resource.R
 		return resource.Result{}, err
 	}
 	name := strings.ToLower(in.DomainName)
-	if ok, err := h.s.mine(ctx, r, "", name, exists(domains, name)); err != nil {
+	if ok, err := h.s.mine(ctx, r, "", name, func(tx *store.Tx) error { return domains.Exists(tx, name) }); err != nil {
 		return resource.Result{}, err
 	} else if ok {
 		d, err := h.s.GetDomainName(ctx, &v1.GetDomainNameRequest{DomainName: name})
@@ -294,9 +295,13 @@ func (h domainType) Update(ctx context.Context, r *resource.Request) (resource.R
 	if err := bind(ctx, in, r.Props, map[string]string{"Tags": ""}); err != nil {
 		return resource.Result{}, err
 	}
-	d, err := h.s.changeDomain(ctx, r.PhysicalID, func(d *domainName) error {
+	d, err := h.s.changeDomain(ctx, r.PhysicalID, func(d *v1.DomainName) error {
 		d.CertificateArn, d.RegionalCertificateArn, d.EndpointConfiguration, d.SecurityPolicy = in.CertificateArn, in.RegionalCertificateArn, in.EndpointConfiguration, in.SecurityPolicy
-		d.EndpointAccessMode, d.MutualTlsAuthentication, d.OwnershipVerificationCertificateArn = in.EndpointAccessMode, in.MutualTlsAuthentication, in.OwnershipVerificationCertificateArn
+		d.EndpointAccessMode, d.OwnershipVerificationCertificateArn = in.EndpointAccessMode, in.OwnershipVerificationCertificateArn
+		d.MutualTlsAuthentication = &v1.MutualTlsAuthentication{TruststoreUri: shape.Ptr("")}
+		if m := in.MutualTlsAuthentication; m != nil {
+			d.MutualTlsAuthentication = m
+		}
 		d.RoutingMode = or(in.RoutingMode, v1.RoutingModeBasePathMappingOnly)
 		return nil
 	})
@@ -326,9 +331,9 @@ func (h mappingType) Create(ctx context.Context, r *resource.Request) (resource.
 	if err := bind(ctx, in, props, map[string]string{"Id": ""}); err != nil {
 		return resource.Result{}, err
 	}
-	at := strings.ToLower(in.DomainName) + "/" + pathOf(shape.Val(in.BasePath))
-	res := resource.Result{PhysicalID: strings.Replace(at, "/", "|", 1)}
-	if ok, err := h.s.mine(ctx, r, "", at, exists(mappings, at)); ok || err != nil {
+	name, key := strings.ToLower(in.DomainName), keyOf(shape.Val(in.BasePath))
+	res := resource.Result{PhysicalID: name + "|" + *or(opt(key), noBasePath)}
+	if ok, err := h.s.mine(ctx, r, "", name+"/"+key, func(tx *store.Tx) error { return domains.HasMapping(tx, name, key) }); ok || err != nil {
 		return res, err
 	}
 	_, err := h.s.CreateBasePathMapping(ctx, in)
@@ -336,7 +341,7 @@ func (h mappingType) Create(ctx context.Context, r *resource.Request) (resource.
 }
 
 func (h mappingType) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	in := &v1.UpdateBasePathMappingRequest{DomainName: prop(r, "DomainName"), BasePath: pathOf(prop(r, "BasePath")),
+	in := &v1.UpdateBasePathMappingRequest{DomainName: prop(r, "DomainName"), BasePath: prop(r, "BasePath"),
 		PatchOperations: []v1.PatchOperation{patchTo(r.Props, "RestApiId", "/restapiId"), patchTo(r.Props, "Stage", "/stage")}}
 	if err := ask(ctx, in); err != nil {
 		return resource.Result{}, err
@@ -346,7 +351,7 @@ func (h mappingType) Update(ctx context.Context, r *resource.Request) (resource.
 }
 
 func (h mappingType) Delete(ctx context.Context, r *resource.Request) error {
-	in := &v1.DeleteBasePathMappingRequest{DomainName: prop(r, "DomainName"), BasePath: pathOf(prop(r, "BasePath"))}
+	in := &v1.DeleteBasePathMappingRequest{DomainName: prop(r, "DomainName"), BasePath: prop(r, "BasePath")}
 	if err := ask(ctx, in); err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func TestResources(t *testing.T) {
 		if _, m := dev.Match("GET", "/pets"); dev.Variables["a"] != "1" || m.Settings.Logging != "INFO" || m.Settings.Throttle.Rate != 5 {
 			t.Errorf("the deployment's stage serves %+v", m)
 		}
-		d := must(s.Domain(ctx, "API.example.com."))(t)
+		d := must(s.domains.Host(ctx, "API.example.com."))(t)
 		if to, rest, ok := d.Match("/v1/pets"); !ok || rest != "/pets" || to.APIID != api.id || to.Stage != "prod" {
 			t.Errorf("the domain leads to %+v %s", to, rest)
 		}

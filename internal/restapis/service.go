@@ -8,6 +8,7 @@ import (
 	"time"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/domains"
 	"github.com/gatehouse-dev/gatehouse/internal/ident"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
@@ -31,11 +32,15 @@ type Tester interface {
 // Options make a Service.
 type Options struct {
 	DB      *store.DB
-	Seal    *seal.Key // of API keys and of the private keys of certificates
-	Account string    // 12 digits
-	Objects Objects   // nil: BodyS3Location is refused
+	Seal    *seal.Key        // of API keys and of the private keys of certificates
+	Account string           // 12 digits
+	Objects Objects          // nil: BodyS3Location is refused
+	Domains *domains.Service // nil: domains of its own
 	// Assumable tells whether API Gateway may act as a role: it exists and trusts apigateway.amazonaws.com. Nil: not asked.
 	Assumable func(ctx context.Context, roleARN string) (bool, error)
+	// Ask asks the policies of the caller of ctx's call for what an OpenAPI document brings, by action and resource; passedTo is of
+	// iam:PassRole the service that gets the role. What operations on single parts bring was asked before they came. Nil: not asked.
+	Ask       func(ctx context.Context, action, resource, passedTo string) error
 	PublicURL func() string    // of this server, without a slash at its end: "http://127.0.0.1:4566"
 	Logger    *slog.Logger     // nil: discard
 	Now       func() time.Time // nil: time.Now
@@ -50,12 +55,13 @@ type Service struct {
 	account   string
 	objects   Objects
 	assumable func(ctx context.Context, roleARN string) (bool, error)
+	ask       func(ctx context.Context, action, resource, passedTo string) error
 	publicURL func() string
 	log       *slog.Logger
 	now       func() time.Time
 	tester    Tester
 	cache     snapshots
-	domains   domainCache
+	domains   *domains.Service
 	plans     planCache
 }
 
@@ -63,7 +69,7 @@ var _ v1.Handler = (*Service)(nil)
 
 // New makes a service of o.
 func New(o Options) *Service {
-	s := &Service{db: o.DB, box: o.Seal, account: o.Account, objects: o.Objects, assumable: o.Assumable, publicURL: o.PublicURL, log: o.Logger, now: o.Now}
+	s := &Service{db: o.DB, box: o.Seal, account: o.Account, objects: o.Objects, assumable: o.Assumable, ask: o.Ask, publicURL: o.PublicURL, log: o.Logger, now: o.Now}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -74,10 +80,10 @@ func New(o Options) *Service {
 	for _, kind := range []string{apis.Name, stages.Name} {
 		s.db.OnChange(kind, s.cache.drop)
 	}
-	s.domains.hosts = map[string]*Domain{}
-	for _, kind := range []string{domains.Name, mappings.Name} {
-		s.db.OnChange(kind, s.domains.drop)
+	if s.domains = o.Domains; s.domains == nil {
+		s.domains = domains.New(domains.Options{DB: o.DB, Seal: o.Seal, Account: o.Account, Logger: o.Logger, Now: o.Now})
 	}
+	s.domains.Serve(s)
 	return s
 }
 

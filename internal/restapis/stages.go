@@ -252,12 +252,8 @@ func (s *Service) changeStage(ctx context.Context, apiID, name string, f func(st
 // DeleteStage deletes a stage, and takes it out of the usage plans that it is in.
 func (s *Service) DeleteStage(ctx context.Context, in *v1.DeleteStageRequest) (*v1.DeleteStageResponse, error) {
 	err := s.update(ctx, in.RestApiId, func(tx *store.Tx, a *api) error {
-		used, err := mappedTo(tx, in.RestApiId, in.StageName)
-		if err != nil {
+		if err := unmapped(tx, in.RestApiId, in.StageName); err != nil {
 			return err
-		}
-		if used != "" {
-			return bad("Cannot delete stage '%s'. There are base path mappings to it: %s", in.StageName, used)
 		}
 		if err := stages.Delete(tx, in.RestApiId+"/"+in.StageName); err != nil {
 			return missing(err, "Stage")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/domains"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 )
 
@@ -67,14 +68,7 @@ func (s *Service) tagged(ctx context.Context, resourceARN string, f func(tags ma
 			}
 			return plans.Put(tx, store.Key{ID: id, Parent: p.Region}, p)
 		case "domainnames":
-			d, err := domainOf(ctx, tx, id)
-			if err != nil {
-				return err
-			}
-			if err := apply(&d.Tags); err != nil {
-				return err
-			}
-			return domains.Put(tx, store.Key{ID: *d.DomainName.DomainName, Parent: d.Region}, d)
+			return domains.Tag(tx, region(ctx), id, apply)
 		case "clientcertificates":
 			c, err := s.certificate(tx, region(ctx), id)
 			if err != nil {
@@ -147,8 +141,8 @@ func (s *Service) tagsOf(ctx context.Context, parts []string) (tags map[string]s
 		p, err := plans.Cached(ctx, s.db, id)
 		return tagged(p, err, func(p *usagePlan) (map[string]string, string) { return p.Tags, p.Region })
 	case "domainnames":
-		d, err := domains.Cached(ctx, s.db, id)
-		return tagged(d, err, func(d *domainName) (map[string]string, string) { return d.Tags, d.Region })
+		d, err := s.domains.Cached(ctx, id)
+		return tagged(d, err, func(d *domains.Domain) (map[string]string, string) { return d.Tags, d.Region })
 	case "clientcertificates":
 		c, err := certificates.Cached(ctx, s.db, id)
 		return tagged(c, err, func(c *clientCert) (map[string]string, string) { return c.Tags, c.Region })
