@@ -1,6 +1,7 @@
 package restapis
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +15,7 @@ import (
 //
 // https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
 type field[T any] struct {
-	path string // "/variables/{name}": {name} stands for one segment, {name+} for one or more
+	path string // "/variables/{name}": {name} stands for one segment, {name+} and {name|other+} for one or more
 	ops  string // "add replace"
 	set  func(v *T, p patch) error
 }
@@ -220,6 +221,13 @@ func setElement[T any](at func(*T) *[]string) func(*T, patch) error {
 
 var unescape = strings.NewReplacer("~1", "/", "~0", "~")
 
+var placeholder = regexp.MustCompile(`\{[^/]+\}`)
+
+// shownPlaceholder writes a placeholder as AWS does: <name>, <resourcePath>/<httpMethod>.
+func shownPlaceholder(p string) string {
+	return "<" + strings.ReplaceAll(strings.Trim(p, "{+}"), "|", ">/<") + ">"
+}
+
 // maxPatches bounds the operations of one call.
 const maxPatches = 1000
 
@@ -242,7 +250,7 @@ func apply[T any](table []field[T], v *T, ops []v1.PatchOperation) error {
 			var may []string
 			for _, f := range table {
 				if slices.Contains(strings.Fields(f.ops), p.op) {
-					may = append(may, f.path)
+					may = append(may, placeholder.ReplaceAllStringFunc(f.path, shownPlaceholder))
 				}
 			}
 			if len(may) == 0 {

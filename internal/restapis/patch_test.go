@@ -41,7 +41,7 @@ func TestPatch(t *testing.T) {
 		{patched(apiFields, api1, "replace /apiKeySource AUTHORIZER"), `"ApiKeySource":"AUTHORIZER"`},
 		{patched(apiFields, api1, "replace /apiKeySource COOKIE"), `Must be one of: [AUTHORIZER, HEADER]`},
 		{patched(apiFields, api1, "replace /disableExecuteApiEndpoint true"), `"DisableExecuteApiEndpoint":true`},
-		{patched(apiFields, api1, "add /name x"), `Invalid patch path  '/name' specified for op 'add'. Must be one of: [/binaryMediaTypes/{type+}, /endpointConfiguration/types/{type}, /endpointConfiguration/vpcEndpointIds]`},
+		{patched(apiFields, api1, "add /name x"), `Invalid patch path  '/name' specified for op 'add'. Must be one of: [/binaryMediaTypes/<type>, /endpointConfiguration/types/<type>, /endpointConfiguration/vpcEndpointIds]`},
 		{patched(apiFields, api1, "test /name x"), `Invalid patch path  '/name' specified for op 'test'. Please choose supported operations`},
 		{patched(apiFields, api1, "frobnicate /name x"), `Invalid patch operation 'frobnicate' specified`},
 		{patched(apiFields, api1, "replace name x"), `Invalid patch path  'name' specified for op 'replace'`},
@@ -71,7 +71,8 @@ func TestPatch(t *testing.T) {
 
 		{patched(planFields, plan, "add /apiStages b:t", "remove /apiStages api:s"), `"ApiStages":[{"ApiId":"b","Stage":"t"}]`},
 		{patched(planFields, plan, "add /apiStages api:s"), `already associated`},
-		{patched(planFields, plan, "add /apiStages api"), `Must be of the form apiId:stage`},
+		{patched(planFields, plan, "add /apiStages api"), `Invalid API Stage specified`},
+		{patched(planFields, plan, "remove /apiStages/api:s"), `Invalid patch path  '/apiStages/api:s' specified for op 'remove'. Must be one of: [/apiStages, /apiStages/<apidId:stageName>/throttle, /apiStages/<apidId:stageName>/throttle/<resourcePath>/<httpMethod>, /productCode, /quota, /throttle]`},
 		{patched(planFields, plan, "remove /apiStages b:t"), `API Stage not found: b:t`},
 		{patched(planFields, plan, "replace /apiStages/api:s/throttle/~1pets/GET/rateLimit 3"), `"Throttle":{"/pets/GET":{"RateLimit":3}}`},
 		{patched(planFields, plan, "replace /apiStages/api:s/throttle//pets/GET/burstLimit 3"), `"Throttle":{"/pets/GET":{"BurstLimit":3}}`},

@@ -264,7 +264,7 @@ var planFields = []field[usagePlan]{
 	{"/apiStages", "add remove", func(p *usagePlan, op patch) error {
 		id, stage, ok := strings.Cut(op.value, ":")
 		if !ok || id == "" || stage == "" {
-			return op.invalid("Must be of the form apiId:stage")
+			return bad("Invalid API Stage specified")
 		}
 		i, err := planStage(p, op.value)
 		if op.removes() {
@@ -279,22 +279,22 @@ var planFields = []field[usagePlan]{
 		p.ApiStages = append(p.ApiStages, v1.ApiStage{ApiId: &id, Stage: &stage})
 		return nil
 	}},
-	{"/apiStages/{apiId:stage}/throttle", "remove", func(p *usagePlan, op patch) error {
+	{"/apiStages/{apidId:stageName}/throttle", "remove", func(p *usagePlan, op patch) error {
 		i, err := planStage(p, op.args[0])
 		if err == nil {
 			p.ApiStages[i].Throttle = nil
 		}
 		return err
 	}},
-	{"/apiStages/{apiId:stage}/throttle/{method+}", "remove", func(p *usagePlan, op patch) error {
+	{"/apiStages/{apidId:stageName}/throttle/{resourcePath|httpMethod+}", "remove", func(p *usagePlan, op patch) error {
 		i, err := planStage(p, op.args[0])
 		if err == nil {
 			delete(p.ApiStages[i].Throttle, "/"+strings.TrimPrefix(op.args[1], "/"))
 		}
 		return err
 	}},
-	{"/apiStages/{apiId:stage}/throttle/{method+}/burstLimit", "add replace", setStageThrottle(setInt(func(t *v1.ThrottleSettings) **int64 { return &t.BurstLimit }))},
-	{"/apiStages/{apiId:stage}/throttle/{method+}/rateLimit", "add replace", setStageThrottle(setNumber(func(t *v1.ThrottleSettings) **float64 { return &t.RateLimit }))},
+	{"/apiStages/{apidId:stageName}/throttle/{resourcePath|httpMethod+}/burstLimit", "add replace", setStageThrottle(setInt(func(t *v1.ThrottleSettings) **int64 { return &t.BurstLimit }))},
+	{"/apiStages/{apidId:stageName}/throttle/{resourcePath|httpMethod+}/rateLimit", "add replace", setStageThrottle(setNumber(func(t *v1.ThrottleSettings) **float64 { return &t.RateLimit }))},
 	{"/description", "replace", setText(func(p *usagePlan) **string { return &p.Description })},
 	{"/name", "replace", setText(func(p *usagePlan) **string { return &p.Name })},
 	{"/productCode", "add remove replace", func(p *usagePlan, op patch) error {
