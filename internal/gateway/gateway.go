@@ -117,6 +117,15 @@ func New(o Options) *Gateway {
 	return g
 }
 
+// Close writes what is counted and not yet written: the usage of API keys. A server that dies without it loses what it
+// counted in its last second.
+func (g *Gateway) Close(context.Context) error {
+	if g.rest != nil {
+		g.rest.meters.flush()
+	}
+	return nil
+}
+
 // Serve answers a request for an API. Which kind of API it is for, its id says; an id that nobody knows is
 // answered as by the last of the kinds, HTTP APIs.
 func (g *Gateway) Serve(w http.ResponseWriter, r *http.Request, t Target) {

@@ -66,10 +66,11 @@ type restExchange struct {
 	doc        any         // the body, decoded
 	docErr     error
 	docRead    bool
-	validation string // $context.error.validationErrorString
-	errMessage string // $context.error.message
-	errType    string // $context.error.responseType
-	testing    *restTest
+	validation string        // $context.error.validationErrorString
+	errMessage string        // $context.error.message
+	errType    string        // $context.error.responseType
+	testing    *restTest     // nil: it is none
+	notes      *executionLog // nil: nobody reads it
 }
 
 func (k *restAPIs) serve(w http.ResponseWriter, r *http.Request, t Target) {
@@ -80,6 +81,9 @@ func (k *restAPIs) serve(w http.ResponseWriter, r *http.Request, t Target) {
 	x.serve()
 	if x.plan != nil && x.plan.log != nil {
 		x.logREST(x.plan.log, k.g.Now().Sub(x.start))
+	}
+	if x.notes != nil {
+		x.logExecution()
 	}
 	abort := x.abort
 	x.end(nil)
@@ -237,6 +241,10 @@ func (x *restExchange) selectMethod() bool {
 	x.method = &x.plan.methods[m.Index]
 	x.routeKey = m.HTTP + " " + m.Resource.Path
 	x.trace.Pass("route", x.routeKey)
+	if s := &m.Settings; s.Logging != "" && s.Logging != "OFF" && x.g.AccessLog != nil {
+		x.notes = &executionLog{data: s.DataTrace}
+		x.noteRequest()
+	}
 	return true
 }
 

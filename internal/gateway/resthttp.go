@@ -49,10 +49,10 @@ func (x *restExchange) forward() {
 	if in.Insecure {
 		transport = x.plan.insecure
 	}
-	if x.testing != nil {
+	if x.notes != nil {
 		x.note("Endpoint request URI: %s", target)
-		x.note("Endpoint request headers: %s", headerText(out.Header))
-		x.note("Endpoint request body after transformations: %s", req.body)
+		x.noteData("Endpoint request headers: %s", headerText(out.Header))
+		x.noteData("Endpoint request body after transformations: %s", req.body)
 		x.note("Sending request to %s", target)
 	}
 	began := x.g.Now()
@@ -86,10 +86,10 @@ func (x *restExchange) forward() {
 		return
 	}
 	x.integrationStatus = res.StatusCode
-	if x.testing != nil {
+	if x.notes != nil {
 		x.note("Received response. Status: %d, Integration latency: %d ms", res.StatusCode, x.integrationMillis)
-		x.note("Endpoint response headers: %s", headerText(res.Header))
-		x.note("Endpoint response body before transformations: %s", body)
+		x.noteData("Endpoint response headers: %s", headerText(res.Header))
+		x.noteData("Endpoint response body before transformations: %s", body)
 	}
 	x.trace.Pass("integration", method+" "+in.URI+", status "+itoa(res.StatusCode))
 	if !proxy {

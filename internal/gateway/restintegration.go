@@ -37,14 +37,14 @@ func (x *restExchange) invokeProxy() {
 		return
 	}
 	*buf = event
-	if x.testing != nil {
-		x.note("Endpoint request body after transformations: %s", event)
+	if x.notes != nil {
+		x.noteData("Endpoint request body after transformations: %s", event)
 		x.note("Sending request to %s", in.URI)
 	}
 	out, how := x.callFunction(in.FunctionARN, x.timeout(), buf)
-	if x.testing != nil {
+	if x.notes != nil {
 		x.note("Received response. Status: %d, Integration latency: %d ms", x.integrationStatus, x.integrationMillis)
-		x.note("Endpoint response body before transformations: %s", out)
+		x.noteData("Endpoint response body before transformations: %s", out)
 	}
 	switch how {
 	case callTimedOut:
@@ -290,14 +290,14 @@ func (x *restExchange) invokeMapped() {
 		x.invokeLater(req.body)
 		return
 	}
-	if x.testing != nil {
-		x.note("Endpoint request body after transformations: %s", req.body)
+	if x.notes != nil {
+		x.noteData("Endpoint request body after transformations: %s", req.body)
 		x.note("Sending request to %s", in.URI)
 	}
 	out, how := x.callMapped(in.FunctionARN, req.body)
-	if x.testing != nil {
+	if x.notes != nil {
 		x.note("Received response. Status: %d, Integration latency: %d ms", x.integrationStatus, x.integrationMillis)
-		x.note("Endpoint response body before transformations: %s", out)
+		x.noteData("Endpoint response body before transformations: %s", out)
 	}
 	switch how {
 	case callTimedOut:
@@ -448,8 +448,8 @@ func (x *restExchange) respond(res *result) {
 		status = x.override.status
 	}
 	h["X-Amzn-Trace-Id"] = []string{x.traceID()}
-	if x.testing != nil {
-		x.note("Method response body after transformations: %s", body)
+	if x.notes != nil {
+		x.noteData("Method response body after transformations: %s", body)
 	}
 	x.write(status, contentType, body)
 }

@@ -202,14 +202,15 @@ func TestRESTHTTP(t *testing.T) {
 	var last *http.Request
 	var body []byte
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/slow") {
+			time.Sleep(200 * time.Millisecond)
+			return
+		}
 		last = r.Clone(context.Background())
 		body, _ = io.ReadAll(r.Body)
 		w.Header().Set("Content-Type", "text/custom")
 		w.Header().Set("Server", "backend")
 		w.Header().Set("X-Back", "1")
-		if strings.HasSuffix(r.URL.Path, "/slow") {
-			time.Sleep(200 * time.Millisecond)
-		}
 		if r.URL.Query().Get("fail") != "" {
 			w.WriteHeader(503)
 		}

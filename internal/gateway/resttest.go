@@ -3,12 +3,9 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
@@ -19,11 +16,8 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/trace"
 )
 
-// restTest is a test of a method or an authorizer: what its log says.
-type restTest struct {
-	log strings.Builder
-	w   testWriter
-}
+// restTest is a test of a method or an authorizer.
+type restTest struct{ w testWriter }
 
 var _ restapis.Tester = (*Gateway)(nil)
 
@@ -38,42 +32,7 @@ func (w *testWriter) Header() http.Header         { return w.header }
 func (w *testWriter) WriteHeader(status int)      { w.status = status }
 func (w *testWriter) Write(b []byte) (int, error) { return w.body.Write(b) }
 
-// maxNote bounds what a line of a log shows of a body.
-const maxNote = 10 << 10
-
-// note writes a line of a test's log; it does nothing for other requests.
-func (x *restExchange) note(format string, args ...any) {
-	t := x.testing
-	if t == nil {
-		return
-	}
-	line := fmt.Sprintf(format, args...)
-	if len(line) > maxNote {
-		line = strings.ToValidUTF8(line[:maxNote], "") + " [TRUNCATED]"
-	}
-	t.log.WriteString(x.g.Now().UTC().Format("Mon Jan 02 15:04:05 UTC 2006"))
-	t.log.WriteString(" : " + line + "\n")
-}
-
-// headerText writes headers as Java prints maps.
-func headerText(h http.Header) string {
-	var b strings.Builder
-	b.WriteByte('{')
-	for i, name := range slices.Sorted(maps.Keys(h)) {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(name + "=")
-		if name == "Authorization" || name == "X-Api-Key" || name == "Cookie" {
-			b.WriteString("***")
-		} else {
-			b.WriteString(strings.Join(h[name], ","))
-		}
-	}
-	return b.String() + "}"
-}
-
-// begin makes the exchange of a test.
+// beginTest makes the exchange of a test.
 func (k *restAPIs) beginTest(ctx context.Context, snap *restapis.Snapshot, method string, target, body *string, single map[string]string, multi map[string][]string) (*restExchange, error) {
 	raw := shape.Val(target)
 	if raw == "" {
@@ -101,7 +60,7 @@ func (k *restAPIs) beginTest(ctx context.Context, snap *restapis.Snapshot, metho
 	host := snap.APIID + ".execute-api." + snap.Region + ".amazonaws.com"
 	r := (&http.Request{Method: method, URL: u, RequestURI: raw, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header, Host: host,
 		RemoteAddr: "127.0.0.1:0", Body: io.NopCloser(strings.NewReader(text)), ContentLength: int64(len(text))}).WithContext(ctx)
-	x := &restExchange{k: k, snap: snap, testing: &restTest{w: testWriter{header: http.Header{}}}, extended: newRequestID()}
+	x := &restExchange{k: k, snap: snap, testing: &restTest{w: testWriter{header: http.Header{}}}, extended: newRequestID(), notes: &executionLog{data: true}}
 	x.begin(k.g, &x.testing.w, r, Target{APIID: snap.APIID, Path: u.EscapedPath()}, "X-Amzn-Requestid", ident.UUID())
 	x.trace = &trace.Trace{RequestID: x.id} // for the log; it is not recorded
 	if x.path, err = decodeSegments(u.EscapedPath()); err != nil {
@@ -130,33 +89,11 @@ func (g *Gateway) TestMethod(ctx context.Context, snap *restapis.Snapshot, m *re
 	x.method = &x.plan.methods[m.Index]
 	x.routeKey = m.HTTP + " " + m.Resource.Path
 	t := x.testing
-	t.log.WriteString("Execution log for request " + x.id + "\n")
-	x.note("Starting execution for request: %s", x.id)
-	x.note("HTTP Method: %s, Resource Path: %s", verb, m.Resource.Path)
-	p := x.parameters()
-	var path, query []string
-	for _, f := range p.path {
-		path = append(path, f.name+"="+f.value)
-	}
-	for _, q := range p.query {
-		query = append(query, q.name+"="+strings.Join(q.values, ","))
-	}
-	x.note("Method request path: {%s}", strings.Join(path, ", "))
-	x.note("Method request query string: {%s}", strings.Join(query, ", "))
-	x.note("Method request headers: %s", headerText(x.r.Header))
-	x.note("Method request body before transformations: %s", shape.Val(in.Body))
+	x.noteRequest()
+	x.noteData("Method request body before transformations: %s", shape.Val(in.Body))
 	x.run()
-	for _, s := range x.trace.Steps {
-		if !s.OK {
-			x.note("Execution failed: %s", strings.TrimSpace(s.Detail+" "+s.Got))
-		}
-	}
-	x.note("Method response headers: %s", headerText(t.w.header))
-	if !x.trace.Refused() {
-		x.note("Successfully completed execution")
-	}
-	x.note("Method completed with status: %d", x.status)
-	out := &v1.TestInvokeMethodResponse{Status: shape.Ptr(int64(x.status)), Body: shape.Ptr(t.w.body.String()), Log: shape.Ptr(t.log.String()),
+	x.noteEnd()
+	out := &v1.TestInvokeMethodResponse{Status: shape.Ptr(int64(x.status)), Body: shape.Ptr(t.w.body.String()), Log: shape.Ptr(x.testLog()),
 		Latency: shape.Ptr(g.Now().Sub(x.start).Milliseconds()), Headers: map[string]string{}, MultiValueHeaders: map[string][]string{}}
 	for name, values := range t.w.header {
 		out.Headers[name], out.MultiValueHeaders[name] = values[len(values)-1], values
@@ -179,8 +116,6 @@ func (g *Gateway) TestAuthorizer(ctx context.Context, snap *restapis.Snapshot, z
 	m := restMethod{Method: &restapis.Method{HTTP: http.MethodGet, Resource: &restapis.Resource{Path: "/"}, AuthorizationType: typ, Authorizer: &fresh}}
 	g.rest.compileAuthorizer(&m, x.plan, snap)
 	x.method = &m
-	t := x.testing
-	t.log.WriteString("Execution log for request " + x.id + "\n")
 	x.note("Starting authorizer: %s", z.ID)
 	x.auth = authorizer.Request{HTTP: x.r, API: x.api, Path: x.path, SourceIP: x.source, Start: x.start, Trace: x.trace, Body: x, Logger: g.Logger}
 	m.authorizer.Authorize(&x.auth, &x.caller)
@@ -206,7 +141,7 @@ func (g *Gateway) TestAuthorizer(ctx context.Context, snap *restapis.Snapshot, z
 		}
 	}
 	x.note("Completed authorizer with status: %d", *out.ClientStatus)
-	out.Log = shape.Ptr(t.log.String())
+	out.Log = shape.Ptr(x.testLog())
 	return out, nil
 }
 
