@@ -36,6 +36,7 @@ func (s *Service) as(ctx context.Context, st *Stack, role string) (context.Conte
 		return ctx, nil
 	}
 	c := *wire.CallFrom(ctx)
+	c.Secure, c.SourceIP, c.UserAgent, c.Time = true, "", "cloudformation.amazonaws.com", s.o.Now() // as AWS's services call each other
 	if role == "" {
 		c.Via = asService
 	} else {

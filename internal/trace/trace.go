@@ -9,6 +9,8 @@ package trace
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -61,6 +63,9 @@ type Line struct {
 	Server string `json:"server"` // as the server wrote it
 	Client string `json:"client"` // what of the request it comes from, as it came
 }
+
+// maxSteps bounds the steps of a trace that are kept: a call may be about a thousand things.
+const maxSteps = 100
 
 // maxLines bounds the lines of a canonical request that are kept.
 const maxLines = 50
@@ -155,6 +160,10 @@ func clip(s *string) {
 func (r *Recorder) Record(t *Trace) {
 	for _, s := range [...]*string{&t.Method, &t.Host, &t.Path, &t.API, &t.Stage, &t.Operation, &t.Principal, &t.Error} {
 		clip(s)
+	}
+	if n := len(t.Steps) - maxSteps; n > 0 { // the beginning and the end say most
+		left := Step{Name: "…", OK: true, Detail: strconv.Itoa(n+1) + " steps are left out"}
+		t.Steps = slices.Concat(t.Steps[:maxSteps/2-1], []Step{left}, t.Steps[len(t.Steps)-maxSteps/2:])
 	}
 	for i := range t.Steps {
 		step := &t.Steps[i]

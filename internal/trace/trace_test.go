@@ -25,6 +25,21 @@ func TestRecorderKeepsTheNewest(t *testing.T) {
 	}
 }
 
+// Of very many steps the first and the last are kept.
+func TestRecorderKeepsFewSteps(t *testing.T) {
+	tr := &Trace{RequestID: "1"}
+	for i := range 1000 {
+		tr.Pass("asked", fmt.Sprint(i))
+	}
+	tr.Fail("policy", "no", "", "")
+	r := NewRecorder(1)
+	r.Record(tr)
+	steps := r.Get("1").Steps
+	if len(steps) != maxSteps || steps[0].Detail != "0" || steps[49].Detail != "902 steps are left out" || steps[50].Detail != "951" || steps[99].Name != "policy" || !tr.Refused() {
+		t.Errorf("%d steps: %v %v %v %v", len(steps), steps[0], steps[49], steps[50], steps[99])
+	}
+}
+
 // Calls that succeed push out only each other.
 func TestRecorderKeepsRefusals(t *testing.T) {
 	r := NewRecorder(10)
