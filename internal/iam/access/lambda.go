@@ -108,11 +108,9 @@ func (a *asking) named(v, kind string) string {
 func (a *asking) function(v string) (arn, qualifier string) {
 	region, account := a.call.Region, a.call.Account
 	if rest, ok := strings.CutPrefix(v, "arn:"); ok {
-		parts := strings.SplitN(rest, ":", 4) // partition, service, region, the rest
-		if len(parts) < 4 {
-			return v, ""
+		if parts := strings.SplitN(rest, ":", 4); len(parts) == 4 { // partition, service, region, the rest
+			region, v = parts[2], parts[3]
 		}
-		region, v = parts[2], parts[3]
 	}
 	if rest, ok := strings.CutPrefix(v, "function:"); ok {
 		v = rest
