@@ -205,6 +205,9 @@ func (s *Service) quickUpdate(tx *store.Tx, in *v2.UpdateApiRequest) error {
 
 func (s *Service) DeleteApi(ctx context.Context, in *v2.DeleteApiRequest) (*v2.DeleteApiResponse, error) {
 	err := s.update(ctx, in.ApiId, func(tx *store.Tx, a *api) error {
+		if err := unmapped(tx, in.ApiId, ""); err != nil {
+			return err
+		}
 		_, e1 := routes.DeleteAll(tx, in.ApiId)
 		_, e2 := integrations.DeleteAll(tx, in.ApiId)
 		_, e3 := authorizers.DeleteAll(tx, in.ApiId)
@@ -231,9 +234,12 @@ func (s *Service) DeleteCorsConfiguration(ctx context.Context, in *v2.DeleteCors
 	return &v2.DeleteCorsConfigurationResponse{}, nil
 }
 
-// tagged applies f to the tags of the API or stage that an ARN names:
-// arn:aws:apigateway:REGION::/apis/ID, …/stages/NAME.
+// tagged applies f to the tags of the API, stage or domain that an ARN names:
+// arn:aws:apigateway:REGION::/apis/ID, …/stages/NAME, /domainnames/NAME.
 func (s *Service) tagged(ctx context.Context, resourceARN string, f func(tags map[string]string)) (tags map[string]string, err error) {
+	if _, name, ok := strings.Cut(resourceARN, "::/domainnames/"); ok && strings.HasPrefix(resourceARN, "arn:aws:apigateway:"+wire.CallFrom(ctx).Region+":") {
+		return s.taggedDomain(ctx, name, f)
+	}
 	_, path, ok := strings.Cut(resourceARN, "::/apis/")
 	id, name, isStage := strings.Cut(path, "/stages/")
 	if !ok || id == "" || !strings.HasPrefix(resourceARN, "arn:aws:apigateway:"+wire.CallFrom(ctx).Region+":") {

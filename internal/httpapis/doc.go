@@ -23,7 +23,7 @@
 //
 // # What is refused
 //
-// WebSocket APIs, AWS service and private integrations, mutual TLS, domain names and VPC links are not built yet: a request for one is refused and the answer names it.
+// WebSocket APIs, AWS service and private integrations and VPC links are not built yet: a request for one is refused and the answer names it.
 //
 // Not known of AWS, and chosen here: two routes that differ only in the names of their variables may
 // exist side by side; the one whose key sorts first serves.

@@ -25,6 +25,8 @@ func (s *Service) Resources() []resource.Type {
 		{Name: "AWS::ApiGatewayV2::Stage", Handler: stageResource{s}, Properties: []string{"AccessLogSettings", "ApiId", "AutoDeploy",
 			"ClientCertificateId", "DefaultRouteSettings", "DeploymentId", "Description", "RouteSettings", "StageName", "StageVariables", "Tags"}},
 		{Name: "AWS::ApiGatewayV2::Deployment", Handler: deploymentResource{s}},
+		{Name: "AWS::ApiGatewayV2::DomainName", Handler: domainResource{s}},
+		{Name: "AWS::ApiGatewayV2::ApiMapping", Handler: mappingResource{s}},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	v2 "github.com/gatehouse-dev/gatehouse/internal/api/apigatewayv2"
+	"github.com/gatehouse-dev/gatehouse/internal/domains"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
@@ -18,6 +19,7 @@ import (
 type Options struct {
 	DB        *store.DB
 	Account   string           // 12 digits
+	Domains   *domains.Service // nil: domains of its own
 	PublicURL func() string    // of this server, without a slash at its end: "http://127.0.0.1:4566"
 	Logger    *slog.Logger     // nil: discard
 	Now       func() time.Time // nil: time.Now
@@ -33,6 +35,7 @@ type Service struct {
 	log       *slog.Logger
 	now       func() time.Time
 	cache     snapshots
+	domains   *domains.Service
 }
 
 var _ v2.Handler = (*Service)(nil)
@@ -50,6 +53,10 @@ func New(o Options) *Service {
 	for _, kind := range []string{apis.Name, routes.Name, integrations.Name, authorizers.Name, stages.Name, resets.Name} {
 		s.db.OnChange(kind, s.cache.drop)
 	}
+	if s.domains = o.Domains; s.domains == nil {
+		s.domains = domains.New(domains.Options{DB: o.DB, Account: o.Account, Logger: o.Logger, Now: o.Now})
+	}
+	s.domains.Serve(s)
 	return s
 }
 

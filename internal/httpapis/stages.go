@@ -153,6 +153,9 @@ func mergeSettings(to, from *v2.RouteSettings) {
 
 func (s *Service) DeleteStage(ctx context.Context, in *v2.DeleteStageRequest) (*v2.DeleteStageResponse, error) {
 	err := s.update(ctx, in.ApiId, func(tx *store.Tx, a *api) error {
+		if err := unmapped(tx, in.ApiId, in.StageName); err != nil {
+			return err
+		}
 		return missing(stages.Delete(tx, in.ApiId+"/"+in.StageName), "Stage")
 	})
 	if err != nil {
