@@ -39,11 +39,17 @@ type Quota struct {
 	Offset int    // days of the period before the count begins anew: the first period begins with the first use
 }
 
-// MethodThrottle returns the limits that the plan sets for one method of a stage, nil if it sets none. The plan's own
-// hold beside them.
+// MethodThrottle returns the limits that the plan sets for one method of a stage, or for each of them (*/*); nil if it
+// sets none. The plan's own hold beside them.
 func (p *Plan) MethodThrottle(apiID, stage string, m *Method) *Throttle {
-	t := p.stages[apiID+"/"+stage]
-	return t[m.Resource.Path+"/"+m.HTTP]
+	byMethod := p.stages[apiID+"/"+stage]
+	if len(byMethod) == 0 {
+		return nil
+	}
+	if t := byMethod[strings.TrimSuffix(m.Resource.Path, "/")+"/"+m.HTTP]; t != nil {
+		return t
+	}
+	return byMethod["/*/*"]
 }
 
 // Start returns the first day of the period that at is in. Weeks begin on Monday and months on their first day, each
