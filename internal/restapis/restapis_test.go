@@ -386,7 +386,7 @@ func TestUsagePlans(t *testing.T) {
 		if th := plan.MethodThrottle(a.id, "prod", &Method{HTTP: "PUT", Resource: m.Resource}); th != nil {
 			t.Errorf("another method's throttle is %+v", th)
 		}
-		must(s.UpdateUsagePlan(ctx, &v1.UpdateUsagePlanRequest{UsagePlanId: *p.Id, PatchOperations: patches("replace /apiStages/"+a.id+":prod/throttle/*/*/rateLimit 4")}))(t)
+		must(s.UpdateUsagePlan(ctx, &v1.UpdateUsagePlanRequest{UsagePlanId: *p.Id, PatchOperations: patches("replace /apiStages/" + a.id + ":prod/throttle/*/*/rateLimit 4")}))(t)
 		plan, _, _ = s.Plan(ctx, key, a.id, "prod")
 		if th := plan.MethodThrottle(a.id, "prod", &Method{HTTP: "PUT", Resource: m.Resource}); th == nil || th.Rate != 4 {
 			t.Errorf("any method's throttle is %+v", th)
