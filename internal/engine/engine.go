@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/admin"
 	"github.com/gatehouse-dev/gatehouse/internal/buckets"
 	"github.com/gatehouse-dev/gatehouse/internal/client"
+	"github.com/gatehouse-dev/gatehouse/internal/domains"
 	"github.com/gatehouse-dev/gatehouse/internal/functions"
 	"github.com/gatehouse-dev/gatehouse/internal/gateway"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
@@ -71,6 +72,7 @@ type Engine struct {
 	functions *functions.Service
 	apis      *httpapis.Service
 	rest      *restapis.Service
+	hosts     *domains.Service // custom domains, of both kinds of APIs
 	buckets   *buckets.Service
 	params    *parameters.Service
 	stacks    *stacks.Service
@@ -175,6 +177,7 @@ func (e *Engine) open(ctx context.Context) (err error) {
 		return err
 	}
 
+	e.hosts = domains.New(domains.Options{DB: e.db, Seal: box, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 	if err := e.join(dir, box); err != nil {
 		return err
 	}
