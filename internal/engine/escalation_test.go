@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"net/http/httptest"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -91,5 +93,61 @@ func TestForeignARNs(t *testing.T) {
 				t.Errorf("%s by %s: %s", c.op, arn, got)
 			}
 		}
+	}
+}
+
+// TestPassedToAPIs gives a role to API Gateway by every way that there is, as somebody who may not pass it.
+func TestPassedToAPIs(t *testing.T) {
+	e := startEphemeral(t)
+	root := e.root()
+	const role = "arn:aws:iam::000000000000:role/strong"
+	trust := url.QueryEscape(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"apigateway.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)
+	if got := e.signed(t, root, "iam", "POST", "/", "", "Action=CreateRole&Version=2010-05-08&RoleName=strong&AssumeRolePolicyDocument="+trust); !strings.HasPrefix(got, "200 ") {
+		t.Fatal(got)
+	}
+	const may = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["apigateway:*","cloudformation:*"],"Resource":"*"}`
+	eve := e.user(t, "eve", may+`,{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::000000000000:role/weak"},
+		{"Effect":"Deny","Action":"apigateway:UpdateRestApiPolicy","Resource":"*"}]}`)
+	ann := e.user(t, "ann", may+`,{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{"StringEquals":{"iam:PassedToService":"apigateway.amazonaws.com"}}}]}`)
+
+	const uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:f/invocations"
+	document := func(integration, authorizer, policy string) string {
+		return `{"swagger":"2.0","info":{"title":"x","version":"1"}` + policy + `,"securityDefinitions":{"z":{"type":"apiKey","name":"Authorization","in":"header","x-amazon-apigateway-authtype":"custom",
+			"x-amazon-apigateway-authorizer":{"type":"token","authorizerUri":"` + uri + `"` + authorizer + `}}},"paths":{"/a":{"get":{"responses":{"200":{"description":"ok"}},"security":[{"z":[]}],
+			"x-amazon-apigateway-integration":{"type":"aws","httpMethod":"POST","uri":"` + uri + `"` + integration + `}}}}}`
+	}
+	made := e.signed(t, eve, "apigateway", "POST", "/restapis?mode=import", "", document("", "", ""))
+	api := between(made, `"id":"`, `"`)
+	method := "/restapis/" + api + "/resources/" + between(made, `"rootResourceId":"`, `"`) + "/methods/GET"
+	e.signed(t, eve, "apigateway", "PUT", method, "", `{"authorizationType":"NONE"}`)
+	method += "/integration"
+	credentials := `,"credentials":"` + role + `"`
+	for _, c := range []struct{ what, method, path, body string }{
+		{"an integration", "PUT", method, `{"type":"AWS","httpMethod":"POST","uri":"` + uri + `"` + credentials + `}`},
+		{"an integration, by a stage's variable", "PUT", method, `{"type":"AWS","httpMethod":"POST","uri":"` + uri + `","credentials":"arn:aws:iam::000000000000:${stageVariables.r}"}`},
+		{"a patch", "PATCH", method, `{"patchOperations":[{"op":"replace","path":"/credentials","value":"` + role + `"}]}`},
+		{"a patch, by a stage's variable", "PATCH", method, `{"patchOperations":[{"op":"replace","path":"/credentials","value":"${stageVariables.r}"}]}`},
+		{"an authorizer", "POST", "/restapis/" + api + "/authorizers", `{"name":"y","type":"TOKEN","authorizerUri":"` + uri + `","identitySource":"method.request.header.A","authorizerCredentials":"` + role + `"}`},
+		{"an import", "POST", "/restapis?mode=import", document(credentials, "", "")},
+		{"an import, escaped", "POST", "/restapis?mode=import", document(strings.ReplaceAll(credentials, "/", `\u002f`), "", "")},
+		{"an import, by a stage's variable", "POST", "/restapis?mode=import", document(`,"credentials":"arn:aws:iam::000000000000:${stageVariables.r}"`, "", "")},
+		{"an import of an authorizer", "POST", "/restapis?mode=import", document("", `,"authorizerCredentials":"`+role+`"`, "")},
+		{"an import of a policy", "POST", "/restapis?mode=import", document("", "", `,"x-amazon-apigateway-policy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"*"}]}`)},
+		{"an import into an API", "PUT", "/restapis/" + api + "?mode=merge", document(credentials, "", "")},
+	} {
+		if got := e.signed(t, eve, "apigateway", c.method, c.path, "", c.body); !strings.HasPrefix(got, "403 ") || !strings.Contains(got, "is not authorized to perform: ") {
+			t.Errorf("%s: %s", c.what, got)
+		}
+		if got := e.signed(t, ann, "apigateway", c.method, c.path, "", c.body); !strings.HasPrefix(got, "20") {
+			t.Errorf("%s, allowed: %s", c.what, got)
+		}
+	}
+	template := `{"Resources":{"A":{"Type":"AWS::ApiGateway::RestApi","Properties":{"Body":` + strconv.Quote(document(credentials, "", "")) + `}}}}`
+	e.cfn(t, eve, "CreateStack", "StackName", "a", "TemplateBody", template)
+	if status := e.ended(t, "a"); status != "ROLLBACK_COMPLETE" {
+		t.Errorf("a stack: %s", status)
+	}
+	if events := e.cfn(t, eve, "DescribeStackEvents", "StackName", "a"); !strings.Contains(events, "not authorized to perform: iam:PassRole on resource: "+role) {
+		t.Errorf("a stack: %s", events)
 	}
 }

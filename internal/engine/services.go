@@ -77,16 +77,17 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	e.identities = identitypools.New(identitypools.Options{DB: e.db, Seal: box, Keys: e.keys, Verifier: verifier, UserPools: e.pools, STS: tokens,
 		OIDCProvider: e.oidcProvider, SAML: e.samlLogin, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 	e.apis = httpapis.New(httpapis.Options{DB: e.db, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
-	e.rest = restapis.New(restapis.Options{DB: e.db, Seal: box, Objects: e.buckets, Assumable: e.gatewayMayBe, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
+	policies := e.authorizer()
+	e.rest = restapis.New(restapis.Options{DB: e.db, Seal: box, Objects: e.buckets, Assumable: e.gatewayMayBe, Ask: askOfImports(policies), Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.registry = new(resource.Registry) // filled below
-	policies := e.authorizer()
 	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Account: cfg.Account, Outputs: e.reachable, Seal: box,
 		Policies: policies, Callers: access.Callers{IAM: e.iam}, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, RESTAPIs: e.rest, Invoker: e.functions, Permitter: e.functions, IAM: e.iam, URLs: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
 		Recorder: e.recorder, AccessLog: e.logs, Logger: cfg.Logger, Now: cfg.Now})
 	e.rest.Join(e.gateway)
+	e.onClose(e.gateway.Close)
 
 	e.services = []wire.Service{
 		{Model: &cognitoidp.Model, Handler: e.pools},

@@ -3,6 +3,7 @@ package restapis
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,6 +24,34 @@ func (d *definition) refusal(failOnWarnings *bool) error {
 	return nil
 }
 
+// mayImport asks for the roles and the resource policy in a document, as for those in other calls. path is the
+// API's below /restapis.
+func (s *Service) mayImport(ctx context.Context, d *definition, path string) error {
+	if s.ask == nil {
+		return nil
+	}
+	if shape.Val(d.api.Policy) != "" {
+		if err := s.ask(ctx, "apigateway:UpdateRestApiPolicy", "arn:aws:apigateway:"+region(ctx)+"::/restapis"+path, ""); err != nil {
+			return err
+		}
+	}
+	roles := map[string]bool{}
+	for _, z := range d.authorizers {
+		roles[shape.Val(z.AuthorizerCredentials)] = true
+	}
+	for i := range d.methods {
+		if in := d.methods[i].method.MethodIntegration; in != nil {
+			roles[shape.Val(in.Credentials)] = true
+		}
+	}
+	for _, role := range slices.Sorted(maps.Keys(roles)) {
+		if err := s.ask(ctx, "iam:PassRole", role, "apigateway.amazonaws.com"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ImportRestApi makes an API of an OpenAPI document.
 func (s *Service) ImportRestApi(ctx context.Context, in *v1.ImportRestApiRequest) (*v1.RestApi, error) {
 	now := s.now().UTC()
@@ -32,6 +61,9 @@ func (s *Service) ImportRestApi(ctx context.Context, in *v1.ImportRestApiRequest
 		return nil, err
 	}
 	if err := d.refusal(in.FailOnWarnings); err != nil {
+		return nil, err
+	}
+	if err := s.mayImport(ctx, d, ""); err != nil {
 		return nil, err
 	}
 	var a *api
@@ -70,6 +102,9 @@ func (s *Service) PutRestApi(ctx context.Context, in *v1.PutRestApiRequest) (*v1
 		return nil, err
 	}
 	if err := d.refusal(in.FailOnWarnings); err != nil {
+		return nil, err
+	}
+	if err := s.mayImport(ctx, d, "/"+in.RestApiId); err != nil {
 		return nil, err
 	}
 	var out *v1.RestApi

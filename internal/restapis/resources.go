@@ -5,6 +5,7 @@ import (
 	"io"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/api/s3"
 	"github.com/gatehouse-dev/gatehouse/internal/ident"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
@@ -84,6 +85,10 @@ func (h apiType) body(ctx context.Context, r *resource.Request) ([]byte, error) 
 	}
 	if h.s.objects == nil {
 		return nil, unsupported("BodyS3Location is")
+	}
+	read := &s3.GetObjectRequest{Bucket: text(at, "Bucket"), Key: text(at, "Key"), VersionId: opt(text(at, "Version"))}
+	if err := resource.Authorize(ctx, &s3.Model, read); err != nil {
+		return nil, err
 	}
 	f, size, err := h.s.objects.OpenObject(ctx, text(at, "Bucket"), text(at, "Key"), text(at, "Version"))
 	if err != nil {
