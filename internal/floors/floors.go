@@ -37,6 +37,7 @@ var Of = map[string]int{
 	"internal/surroundings": 4, // of programs and functions that are to reach the server
 	"internal/trace":        4,
 	"internal/message":      4,
+	"internal/openapi":      4, // documents that describe APIs, for both kinds of API
 	"internal/sandbox":      4,
 	"internal/domains":      4, // custom domain names, which both APIs of API Gateway serve
 	"internal/runtime":      4,

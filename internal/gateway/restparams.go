@@ -9,7 +9,7 @@ import (
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
 	"github.com/gatehouse-dev/gatehouse/internal/jsonpath"
-	"github.com/gatehouse-dev/gatehouse/internal/restapis/schema"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi/schema"
 	"github.com/gatehouse-dev/gatehouse/internal/vtl"
 )
 

@@ -15,17 +15,18 @@ import (
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
 	"github.com/gatehouse-dev/gatehouse/internal/arn"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi/schema"
 	"github.com/gatehouse-dev/gatehouse/internal/policy"
-	"github.com/gatehouse-dev/gatehouse/internal/restapis/schema"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 )
 
 // snapshots caches what is served, by API.
 type snapshots struct {
-	mu      sync.RWMutex
-	apis    map[string]*served
-	changes uint64 // of any API, so that nothing that was read before a change is kept after it
+	mu        sync.RWMutex
+	apis      map[string]*served
+	compiling map[string]*sync.Mutex // an API is compiled once, however many requests wait for it
+	changes   uint64                 // of any API, so that nothing that was read before a change is kept after it
 }
 
 type served struct {
@@ -75,17 +76,41 @@ func (s *Service) Snapshot(ctx context.Context, apiID, stage string) (*Snapshot,
 // served returns the compiled stages of an API, from memory if they are there.
 func (s *Service) served(ctx context.Context, apiID string) (*served, error) {
 	s.cache.mu.RLock()
+	a := s.cache.apis[apiID]
+	s.cache.mu.RUnlock()
+	if a != nil {
+		return a, nil
+	}
+	// Requests for what is not there must not cost a query each.
+	if _, err := apis.Cached(ctx, s.db, apiID); errors.Is(err, store.ErrNotFound) {
+		return nil, ErrNoAPI
+	} else if err != nil {
+		return nil, err
+	}
+	s.cache.mu.Lock()
+	one := s.cache.compiling[apiID]
+	if one == nil {
+		one = new(sync.Mutex)
+		s.cache.compiling[apiID] = one
+	}
+	s.cache.mu.Unlock()
+	one.Lock()
+	defer one.Unlock()
+	s.cache.mu.RLock()
 	a, changes := s.cache.apis[apiID], s.cache.changes
 	s.cache.mu.RUnlock()
 	if a != nil {
 		return a, nil
 	}
 	a, err := s.compile(ctx, apiID)
-	if err != nil {
-		return nil, err
-	}
 	s.cache.mu.Lock()
 	defer s.cache.mu.Unlock()
+	if err != nil {
+		if errors.Is(err, ErrNoAPI) {
+			delete(s.cache.compiling, apiID)
+		}
+		return nil, err
+	}
 	if s.cache.changes == changes {
 		s.cache.apis[apiID] = a
 	}
@@ -94,10 +119,6 @@ func (s *Service) served(ctx context.Context, apiID string) (*served, error) {
 
 // compile reads an API and compiles all of its stages.
 func (s *Service) compile(ctx context.Context, apiID string) (*served, error) {
-	// Requests for what is not there must not cost a query each.
-	if _, err := apis.Cached(ctx, s.db, apiID); errors.Is(err, store.ErrNotFound) {
-		return nil, ErrNoAPI
-	}
 	out := &served{snaps: map[string]*Snapshot{}}
 	err := s.db.View(ctx, func(tx *store.Tx) error {
 		a, err := apis.Get(tx, apiID)

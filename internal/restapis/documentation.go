@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
-	"github.com/gatehouse-dev/gatehouse/internal/restapis/schema"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi/schema"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 )

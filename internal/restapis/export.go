@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
-	"github.com/gatehouse-dev/gatehouse/internal/restapis/schema"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi/schema"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 )

@@ -10,7 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/gatehouse-dev/gatehouse/internal/restapis/schema"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi/schema"
 )
 
 // maxDefinition is the size of the largest definition of an API that can be imported, in bytes: AWS's 6 MB.

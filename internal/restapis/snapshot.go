@@ -10,8 +10,8 @@ import (
 	"time"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi/schema"
 	"github.com/gatehouse-dev/gatehouse/internal/policy"
-	"github.com/gatehouse-dev/gatehouse/internal/restapis/schema"
 )
 
 // ErrNoAPI is returned for an API that does not exist, ErrNoStage for a stage.
