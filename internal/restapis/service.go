@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
@@ -76,7 +77,7 @@ func New(o Options) *Service {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	s.cache.apis = map[string]*served{}
+	s.cache.apis, s.cache.compiling = map[string]*served{}, map[string]*sync.Mutex{}
 	for _, kind := range []string{apis.Name, stages.Name} {
 		s.db.OnChange(kind, s.cache.drop)
 	}
