@@ -15,6 +15,7 @@ import (
 
 const (
 	minTimeout, maxTimeout = 50, 29000 // milliseconds
+	maxTemplate            = 300 << 10 // bytes of a mapping template
 	callerCredentials      = "arn:aws:iam::*:user/*"
 	whenNoMatch            = "WHEN_NO_MATCH"
 )
@@ -50,6 +51,9 @@ func checkIntegration(r *v1.Resource, m *v1.Method, i *v1.Integration) error {
 	if err := checkTarget(i); err != nil {
 		return err
 	}
+	if err := checkTemplates(i.RequestTemplates); err != nil {
+		return err
+	}
 	for _, to := range slices.Sorted(maps.Keys(i.RequestParameters)) {
 		if !integrationParameter.MatchString(to) {
 			return invalidMapping(to)
@@ -63,6 +67,16 @@ func checkIntegration(r *v1.Resource, m *v1.Method, i *v1.Integration) error {
 			if err := checkSource(m, k); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// checkTemplates bounds mapping templates; whether they can be read is seen when they are used.
+func checkTemplates(byType map[string]string) error {
+	for _, t := range sortedKeys(byType) {
+		if len(byType[t]) > maxTemplate {
+			return v1.LimitExceededException("Mapping template for content type %s is too large: at most %d bytes are allowed", t, maxTemplate)
 		}
 	}
 	return nil
@@ -258,6 +272,9 @@ func checkIntegrationResponse(m *v1.Method, r *v1.IntegrationResponse) error {
 		if _, err := regexp.Compile(`^(?:` + p + `)$`); err != nil {
 			return bad("Invalid selection pattern specified: %s. Look-around and back references are not supported by Gatehouse: %v", p, err)
 		}
+	}
+	if err := checkTemplates(r.ResponseTemplates); err != nil {
+		return err
 	}
 	for _, to := range slices.Sorted(maps.Keys(r.ResponseParameters)) {
 		if !responseParameter.MatchString(to) {

@@ -19,6 +19,9 @@ var (
 	variableValue = regexp.MustCompile(`^[A-Za-z0-9\-._~:/?#&=,]{0,512}$`)
 )
 
+// maxVariables bounds the variables of a stage.
+const maxVariables = 100
+
 func newStage(name, deployment string, at time.Time) *v1.Stage {
 	at = at.UTC()
 	return &v1.Stage{StageName: &name, DeploymentId: &deployment, CacheClusterEnabled: shape.Ptr(false), CacheClusterStatus: shape.Ptr(v1.CacheClusterStatusNotAvailable),
@@ -51,6 +54,9 @@ func (s *Service) checkStage(tx *store.Tx, a *api, st *v1.Stage) error {
 		all = append(all, c.StageVariableOverrides)
 	}
 	for _, vars := range all {
+		if len(vars) > maxVariables {
+			return v1.LimitExceededException("The maximum number of stage variables, %d, has been exceeded", maxVariables)
+		}
 		for _, k := range sortedKeys(vars) {
 			if !variableName.MatchString(k) {
 				return bad("Stage variable names must be alphanumeric and underscore characters: %s", k)
