@@ -134,3 +134,32 @@ func FuzzREST(f *testing.F) {
 		}
 	})
 }
+
+func TestRESTExecutionLog(t *testing.T) {
+	f := memoryREST(t)
+	_, err := f.rest.UpdateAccount(f.ctx, &v1.UpdateAccountRequest{PatchOperations: patches("replace /cloudwatchRoleArn arn:aws:iam::123456789012:role/logs")})
+	f.check(err)
+	f.method("POST /x", nil, nil)
+	f.deploy()
+	log := func() string { all := strings.Join(f.lines, "\n"); f.lines = nil; return all }
+	f.call("POST", "/prod/x", "body", "Authorization: secret-token")
+	if got := log(); got != "" {
+		t.Error("logged without being asked to:", got)
+	}
+	f.patchStage("replace /*/*/logging/loglevel ERROR")
+	f.call("POST", "/prod/x", "body", "Authorization: secret-token")
+	if got := log(); got != "" {
+		t.Error("logged though nothing failed:", got)
+	}
+	f.patchStage("replace /*/*/logging/loglevel INFO", "replace /*/*/logging/dataTrace true")
+	w, _ := f.call("POST", "/prod/x", "body", "Authorization: secret-token")
+	got := log()
+	for _, want := range []string{"API-Gateway-Execution-Logs_" + f.api + "/prod (" + w.Header().Get("X-Amzn-Requestid") + ") Starting execution", `"body":"body"`, "Successfully completed execution", "Method completed with status: 200"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the log lacks %q:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "secret-token") {
+		t.Error("the log holds a token:\n", got)
+	}
+}
