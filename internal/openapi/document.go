@@ -54,7 +54,7 @@ func Variables(account, region string) map[string]string {
 	return map[string]string{"AWS::AccountId": account, "AWS::Partition": "aws", "AWS::Region": region}
 }
 
-// expand replaces in all texts below v. What aliases share is replaced once: the values have no variables.
+// expand replaces in all texts below v.
 func expand(v any, r *strings.Replacer) any {
 	switch x := v.(type) {
 	case map[string]any:

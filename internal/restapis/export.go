@@ -2,12 +2,10 @@ package restapis
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi"
 	"github.com/gatehouse-dev/gatehouse/internal/openapi/schema"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
@@ -73,34 +71,11 @@ func (s *Service) GetExport(ctx context.Context, in *v1.GetExportRequest) (*v1.E
 	}
 	name := in.ExportType + "_" + s.now().UTC().Format("2006-01-02T15-04-05Z")
 	if accepts == "application/yaml" {
-		body, err := yaml.Dump(plain(doc), yaml.WithIndent(2))
+		body, err := openapi.MarshalYAML(doc)
 		return &v1.ExportResponse{ContentType: &accepts, ContentDisposition: shape.Ptr(`attachment; filename="` + name + `.yaml"`), Body: body}, err
 	}
-	body, err := json.MarshalIndent(doc, "", "  ")
+	body, err := openapi.Marshal(doc)
 	return &v1.ExportResponse{ContentType: &accepts, ContentDisposition: shape.Ptr(`attachment; filename="` + name + `.json"`), Body: body}, err
-}
-
-// plain returns a document with numbers that YAML knows.
-func plain(v any) any {
-	switch x := v.(type) {
-	case map[string]any:
-		for k, e := range x {
-			x[k] = plain(e)
-		}
-	case []any:
-		for i, e := range x {
-			x[i] = plain(e)
-		}
-	case json.Number:
-		if n, err := x.Int64(); err == nil {
-			return n
-		}
-		if f, err := x.Float64(); err == nil {
-			return f
-		}
-		return x.String()
-	}
-	return v
 }
 
 type exporter struct {
@@ -112,33 +87,9 @@ type exporter struct {
 	validators                                           map[string]*v1.RequestValidator
 }
 
-// put sets a member that is not absent.
-func put[T any](m map[string]any, name string, v *T) {
-	if v != nil {
-		m[name] = *v
-	}
-}
-
-// fromMap is a map as a document.
-func fromMap[T any](m map[string]T) map[string]any {
-	out := make(map[string]any, len(m))
-	for k, v := range m {
-		out[k] = v
-	}
-	return out
-}
-
-func fromList(l []string) []any {
-	out := make([]any, len(l))
-	for i, v := range l {
-		out[i] = v
-	}
-	return out
-}
-
 func (e *exporter) document(a *api, c *config, st *v1.Stage) map[string]any {
 	info := map[string]any{"title": shape.Val(c.API.Name), "version": *or(c.API.Version, st.CreatedDate.UTC().Format("2006-01-02T15:04:05Z"))}
-	put(info, "description", c.API.Description)
+	openapi.Put(info, "description", c.API.Description)
 	host := *a.Id + ".execute-api." + a.Region + ".amazonaws.com"
 	doc := map[string]any{"info": info}
 	e.schemes, e.byID, e.validators = map[string]any{}, map[string]*v1.Authorizer{}, map[string]*v1.RequestValidator{}
@@ -157,7 +108,7 @@ func (e *exporter) document(a *api, c *config, st *v1.Stage) map[string]any {
 		for name, m := range r.ResourceMethods {
 			key := strings.ToLower(name)
 			if name == "ANY" {
-				key = xAnyMethod
+				key = openapi.XAnyMethod
 			}
 			item[key] = e.method(&m)
 		}
@@ -197,16 +148,16 @@ func (e *exporter) document(a *api, c *config, st *v1.Stage) map[string]any {
 		var parts []any
 		for _, p := range e.docs.Parts {
 			l := map[string]any{"type": p.Location.Type}
-			put(l, "path", p.Location.Path)
-			put(l, "method", p.Location.Method)
-			put(l, "statusCode", p.Location.StatusCode)
-			put(l, "name", p.Location.Name)
+			openapi.Put(l, "path", p.Location.Path)
+			openapi.Put(l, "method", p.Location.Method)
+			openapi.Put(l, "statusCode", p.Location.StatusCode)
+			openapi.Put(l, "name", p.Location.Name)
 			props, _ := schema.Decode([]byte(shape.Val(p.Properties)))
 			parts = append(parts, map[string]any{"location": l, "properties": props})
 		}
 		d := map[string]any{"version": *e.docs.Version, "documentationParts": parts}
-		put(d, "createdDate", shape.Ptr(e.docs.CreatedDate.UTC().Format("2006-01-02T15:04:05Z")))
-		doc[xDocumentation] = d
+		openapi.Put(d, "createdDate", shape.Ptr(e.docs.CreatedDate.UTC().Format("2006-01-02T15:04:05Z")))
+		doc[openapi.XDocumentation] = d
 	}
 	return doc
 }
@@ -242,39 +193,39 @@ func (e *exporter) extensions(doc map[string]any, c *config) {
 	if len(c.Responses) > 0 {
 		out := map[string]any{}
 		for _, g := range c.Responses {
-			m := map[string]any{"responseParameters": fromMap(g.ResponseParameters), "responseTemplates": fromMap(g.ResponseTemplates)}
-			put(m, "statusCode", g.StatusCode)
+			m := map[string]any{"responseParameters": openapi.FromMap(g.ResponseParameters), "responseTemplates": openapi.FromMap(g.ResponseTemplates)}
+			openapi.Put(m, "statusCode", g.StatusCode)
 			out[*g.ResponseType] = m
 		}
-		doc[xResponses] = out
+		doc[openapi.XResponses] = out
 	}
 	if len(c.Validators) > 0 {
 		out := map[string]any{}
 		for _, v := range c.Validators {
 			out[*or(v.Name, *v.Id)] = map[string]any{"validateRequestBody": shape.Val(v.ValidateRequestBody), "validateRequestParameters": shape.Val(v.ValidateRequestParameters)}
 		}
-		doc[xValidators] = out
+		doc[openapi.XValidators] = out
 	}
 	if len(c.API.BinaryMediaTypes) > 0 {
-		doc[xBinary] = fromList(c.API.BinaryMediaTypes)
+		doc[openapi.XBinary] = openapi.FromTexts(c.API.BinaryMediaTypes)
 	}
-	put(doc, xMinCompression, c.API.MinimumCompressionSize)
+	openapi.Put(doc, openapi.XMinCompression, c.API.MinimumCompressionSize)
 	if k := shape.Val(c.API.ApiKeySource); k != "" && k != v1.ApiKeySourceTypeHeader {
-		doc[xAPIKeySource] = k
+		doc[openapi.XAPIKeySource] = k
 	}
 	if p := shape.Val(c.API.Policy); p != "" {
 		if v, err := schema.Decode([]byte(p)); err == nil {
-			doc[xPolicy] = v
+			doc[openapi.XPolicy] = v
 		}
 	}
 	if shape.Val(c.API.DisableExecuteApiEndpoint) {
-		doc[xEndpoint] = map[string]any{"disableExecuteApiEndpoint": true}
+		doc[openapi.XEndpoint] = map[string]any{"disableExecuteApiEndpoint": true}
 	}
 }
 
 func (e *exporter) method(m *v1.Method) map[string]any {
 	op := map[string]any{}
-	put(op, "operationId", m.OperationName)
+	openapi.Put(op, "operationId", m.OperationName)
 	var params []any
 	for _, p := range sortedKeys(m.RequestParameters) {
 		in, name := parameter(p)
@@ -302,7 +253,7 @@ func (e *exporter) method(m *v1.Method) map[string]any {
 	if !e.three && len(m.RequestModels) > 0 { // Swagger has one schema for all content types
 		types := sortedKeys(m.RequestModels)
 		name := m.RequestModels[types[0]]
-		op["consumes"] = fromList(types)
+		op["consumes"] = openapi.FromTexts(types)
 		params = append(params, map[string]any{"in": "body", "name": name, "required": true, "schema": e.modelRef(name)})
 	}
 	if len(params) > 0 {
@@ -314,11 +265,11 @@ func (e *exporter) method(m *v1.Method) map[string]any {
 	}
 	if e.all {
 		if v := e.validators[shape.Val(m.RequestValidatorId)]; v != nil {
-			op[xValidator] = *or(v.Name, *v.Id)
+			op[openapi.XValidator] = *or(v.Name, *v.Id)
 		}
 	}
 	if e.integrations && m.MethodIntegration != nil {
-		op[xIntegration] = integrationDocument(m.MethodIntegration)
+		op[openapi.XIntegration] = integrationDocument(m.MethodIntegration)
 	}
 	return op
 }
@@ -357,7 +308,7 @@ func (e *exporter) responses(op map[string]any, m *v1.Method) map[string]any {
 		out[status] = resp
 	}
 	if len(produces) > 0 {
-		op["produces"] = fromList(sortedKeys(produces))
+		op["produces"] = openapi.FromTexts(sortedKeys(produces))
 	}
 	return out
 }
@@ -367,12 +318,12 @@ func (e *exporter) security(m *v1.Method) []any {
 	var out []any
 	switch *m.AuthorizationType {
 	case authIAM:
-		e.schemes["sigv4"] = map[string]any{"type": "apiKey", "name": "Authorization", "in": "header", xAuthType: "awsSigv4"}
+		e.schemes["sigv4"] = map[string]any{"type": "apiKey", "name": "Authorization", "in": "header", openapi.XAuthType: "awsSigv4"}
 		out = append(out, map[string]any{"sigv4": []any{}})
 	case authCustom, authCognito:
 		if z := e.byID[shape.Val(m.AuthorizerId)]; z != nil {
 			e.schemes[*z.Name] = e.scheme(z)
-			out = append(out, map[string]any{*z.Name: fromList(m.AuthorizationScopes)})
+			out = append(out, map[string]any{*z.Name: openapi.FromTexts(m.AuthorizationScopes)})
 		}
 	}
 	if shape.Val(m.ApiKeyRequired) {
@@ -388,42 +339,42 @@ func (e *exporter) scheme(z *v1.Authorizer) map[string]any {
 		header = sources[0].Name
 	}
 	out := map[string]any{"type": "apiKey", "name": header, "in": "header"}
-	put(out, xAuthType, z.AuthType)
+	openapi.Put(out, openapi.XAuthType, z.AuthType)
 	if !e.authorizers {
 		return out
 	}
 	a := map[string]any{"type": strings.ToLower(*z.Type)}
-	put(a, "authorizerUri", z.AuthorizerUri)
-	put(a, "authorizerCredentials", z.AuthorizerCredentials)
-	put(a, "identitySource", z.IdentitySource)
-	put(a, "identityValidationExpression", z.IdentityValidationExpression)
-	put(a, "authorizerResultTtlInSeconds", z.AuthorizerResultTtlInSeconds)
+	openapi.Put(a, "authorizerUri", z.AuthorizerUri)
+	openapi.Put(a, "authorizerCredentials", z.AuthorizerCredentials)
+	openapi.Put(a, "identitySource", z.IdentitySource)
+	openapi.Put(a, "identityValidationExpression", z.IdentityValidationExpression)
+	openapi.Put(a, "authorizerResultTtlInSeconds", z.AuthorizerResultTtlInSeconds)
 	if len(z.ProviderARNs) > 0 {
-		a["providerARNs"] = fromList(z.ProviderARNs)
+		a["providerARNs"] = openapi.FromTexts(z.ProviderARNs)
 	}
-	out[xAuthorizer] = a
+	out[openapi.XAuthorizer] = a
 	return out
 }
 
 func integrationDocument(i *v1.Integration) map[string]any {
 	out := map[string]any{"type": strings.ToLower(*i.Type)}
-	put(out, "httpMethod", i.HttpMethod)
-	put(out, "uri", i.Uri)
-	put(out, "credentials", i.Credentials)
-	put(out, "connectionType", i.ConnectionType)
-	put(out, "contentHandling", i.ContentHandling)
-	put(out, "timeoutInMillis", i.TimeoutInMillis)
+	openapi.Put(out, "httpMethod", i.HttpMethod)
+	openapi.Put(out, "uri", i.Uri)
+	openapi.Put(out, "credentials", i.Credentials)
+	openapi.Put(out, "connectionType", i.ConnectionType)
+	openapi.Put(out, "contentHandling", i.ContentHandling)
+	openapi.Put(out, "timeoutInMillis", i.TimeoutInMillis)
 	if i.PassthroughBehavior != nil {
 		out["passthroughBehavior"] = strings.ToLower(*i.PassthroughBehavior)
 	}
 	if len(i.RequestParameters) > 0 {
-		out["requestParameters"] = fromMap(i.RequestParameters)
+		out["requestParameters"] = openapi.FromMap(i.RequestParameters)
 	}
 	if len(i.RequestTemplates) > 0 {
-		out["requestTemplates"] = fromMap(i.RequestTemplates)
+		out["requestTemplates"] = openapi.FromMap(i.RequestTemplates)
 	}
 	if len(i.CacheKeyParameters) > 0 {
-		out["cacheKeyParameters"] = fromList(i.CacheKeyParameters)
+		out["cacheKeyParameters"] = openapi.FromTexts(i.CacheKeyParameters)
 	}
 	if t := i.TlsConfig; t != nil {
 		out["tlsConfig"] = map[string]any{"insecureSkipVerification": shape.Val(t.InsecureSkipVerification)}
@@ -436,12 +387,12 @@ func integrationDocument(i *v1.Integration) map[string]any {
 		r := i.IntegrationResponses[status]
 		m := map[string]any{"statusCode": status}
 		if len(r.ResponseParameters) > 0 {
-			m["responseParameters"] = fromMap(r.ResponseParameters)
+			m["responseParameters"] = openapi.FromMap(r.ResponseParameters)
 		}
 		if len(r.ResponseTemplates) > 0 {
-			m["responseTemplates"] = fromMap(r.ResponseTemplates)
+			m["responseTemplates"] = openapi.FromMap(r.ResponseTemplates)
 		}
-		put(m, "contentHandling", r.ContentHandling)
+		openapi.Put(m, "contentHandling", r.ContentHandling)
 		key := shape.Val(r.SelectionPattern)
 		if key == "" {
 			key = "default"

@@ -3,12 +3,12 @@ package restapis
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
-	"net/url"
+	"errors"
 	"slices"
 	"strings"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
@@ -23,8 +23,7 @@ type definition struct {
 	methods     []definedMethod // in the order of their paths
 	paths       []string
 	parts       []*v1.DocumentationPart
-	warnings    []string
-	errors      []string
+	openapi.Problems
 }
 
 type definedMethod struct {
@@ -35,30 +34,26 @@ type definedMethod struct {
 
 // reader reads a document.
 type reader struct {
-	doc     map[string]any
-	three   bool // OpenAPI 3
+	of      *openapi.Document
+	doc     map[string]any // its root
 	api     string
 	options map[string]string
 	out     *definition
 }
 
-// readDefinition reads an OpenAPI document for the API of the given id. What is wrong is in the definition's errors; the error is that
+// readDefinition reads an OpenAPI document for the API of the given id, with the values of AWS's variables. What is wrong is in the definition's errors; the error is that
 // of a document which is none.
-func readDefinition(body []byte, apiID string, options map[string]string) (*definition, error) {
-	doc, err := parseDocument(body)
-	if err != nil {
+func readDefinition(body []byte, apiID string, variables, options map[string]string) (*definition, error) {
+	of, err := openapi.Read(body, variables)
+	var version *openapi.Version
+	switch {
+	case errors.As(err, &version):
+		return nil, bad("%v", err)
+	case err != nil:
 		return nil, bad("Unable to parse API definition because of a malformed OpenAPI document: %v", err)
 	}
-	r := &reader{doc: doc, api: apiID, options: options, out: &definition{given: map[string]bool{}, validators: map[string]*v1.RequestValidator{}, authorizers: map[string]*v1.Authorizer{}}}
-	switch {
-	case text(doc, "swagger") == "2.0":
-	case strings.HasPrefix(text(doc, "openapi"), "3.0"):
-		r.three = true
-	case doc["swagger"] != nil || doc["openapi"] != nil:
-		return nil, bad("Unsupported OpenAPI version '%s%s': only Swagger 2.0 and OpenAPI 3.0 can be imported", text(doc, "swagger"), text(doc, "openapi"))
-	default:
-		return nil, bad("Invalid OpenAPI input: the document has neither swagger nor openapi")
-	}
+	doc := of.Root
+	r := &reader{of: of, doc: doc, api: apiID, options: options, out: &definition{given: map[string]bool{}, validators: map[string]*v1.RequestValidator{}, authorizers: map[string]*v1.Authorizer{}}}
 	for name, value := range options {
 		if !slices.Contains([]string{"basepath", "endpointConfigurationTypes", "ignore", "mode", "failonwarnings", "vpcEndpointIds"}, name) {
 			r.warn("Ignoring unknown import parameter %s=%s", name, value)
@@ -68,17 +63,17 @@ func readDefinition(body []byte, apiID string, options map[string]string) (*defi
 		return nil, err
 	}
 	r.schemas()
-	for name, v := range object(doc, xValidators) {
+	for name, v := range openapi.Object(doc, openapi.XValidators) {
 		m, _ := v.(map[string]any)
-		r.out.validators[name] = &v1.RequestValidator{Name: &name, ValidateRequestBody: or(boolean(m, "validateRequestBody"), false), ValidateRequestParameters: or(boolean(m, "validateRequestParameters"), false)}
+		r.out.validators[name] = &v1.RequestValidator{Name: &name, ValidateRequestBody: or(openapi.Bool(m, "validateRequestBody"), false), ValidateRequestParameters: or(openapi.Bool(m, "validateRequestParameters"), false)}
 	}
 	r.security()
 	r.gatewayResponses()
-	base, err := r.basePath()
+	base, err := of.BasePath(options["basepath"])
 	if err != nil {
-		return nil, err
+		return nil, bad("%v", err)
 	}
-	paths := object(doc, "paths")
+	paths := openapi.Object(doc, "paths")
 	for _, path := range sortedKeys(paths) {
 		if strings.HasPrefix(path, "x-") {
 			continue
@@ -88,137 +83,67 @@ func readDefinition(body []byte, apiID string, options map[string]string) (*defi
 			continue
 		}
 		item, _ := paths[path].(map[string]any)
-		r.path(strings.TrimSuffix(base, "/")+path, item)
+		r.path(base+path, item)
 	}
 	r.documentation()
-	slices.Sort(r.out.warnings)
+	slices.Sort(r.out.Warnings)
 	return r.out, nil
 }
 
-func (r *reader) warn(format string, args ...any) {
-	if len(r.out.warnings) < 100 {
-		r.out.warnings = append(r.out.warnings, fmt.Sprintf(format, args...))
-	}
-}
+func (r *reader) warn(format string, args ...any) { r.out.Warn(format, args...) }
 
-func (r *reader) fail(format string, args ...any) {
-	if len(r.out.errors) < 100 {
-		r.out.errors = append(r.out.errors, fmt.Sprintf(format, args...))
-	}
-}
+func (r *reader) fail(format string, args ...any) { r.out.Fail(format, args...) }
 
 // resolve follows a $ref within the document.
 func (r *reader) resolve(m map[string]any) map[string]any {
-	for range 20 {
-		ref, ok := m["$ref"].(string)
-		if !ok {
-			return m
-		}
-		at, ok := strings.CutPrefix(ref, "#/")
-		if !ok {
-			r.fail("Reference '%s' is not supported: only references within the document are", ref)
-			return nil
-		}
-		next := r.doc
-		for p := range strings.SplitSeq(at, "/") {
-			next = object(next, unescape.Replace(p))
-		}
-		if next == nil {
-			r.fail("Reference '%s' cannot be resolved", ref)
-			return nil
-		}
-		m = next
+	out, err := r.of.Resolve(m)
+	if err != nil {
+		r.fail("%v", err)
 	}
-	r.fail("References lead in a circle")
-	return nil
+	return out
 }
 
 // settings reads what belongs to the API as a whole.
 func (r *reader) settings() error {
 	a, doc := &r.out.api, r.doc
-	info := object(doc, "info")
-	a.Name, a.Description, a.Version = optText(info, "title"), optText(info, "description"), optText(info, "version")
-	if p, ok := doc[xPolicy]; ok && p != nil {
-		a.Policy = shape.Ptr(toJSON(p))
+	info := openapi.Object(doc, "info")
+	a.Name, a.Description, a.Version = openapi.OptText(info, "title"), openapi.OptText(info, "description"), openapi.OptText(info, "version")
+	if p, ok := doc[openapi.XPolicy]; ok && p != nil {
+		a.Policy = shape.Ptr(openapi.JSON(p))
 	}
-	if s := text(doc, xAPIKeySource); s != "" {
+	if s := openapi.Text(doc, openapi.XAPIKeySource); s != "" {
 		a.ApiKeySource = shape.Ptr(strings.ToUpper(s))
 	}
-	if _, ok := doc[xBinary]; ok {
-		a.BinaryMediaTypes = texts(doc, xBinary)
-		r.out.given[xBinary] = true
+	if _, ok := doc[openapi.XBinary]; ok {
+		a.BinaryMediaTypes = openapi.Texts(doc, openapi.XBinary)
+		r.out.given[openapi.XBinary] = true
 	}
-	if _, ok := doc[xMinCompression]; ok {
-		a.MinimumCompressionSize = integer(doc, xMinCompression)
-		r.out.given[xMinCompression] = true
+	if _, ok := doc[openapi.XMinCompression]; ok {
+		a.MinimumCompressionSize = openapi.Int(doc, openapi.XMinCompression)
+		r.out.given[openapi.XMinCompression] = true
 	}
-	e := object(doc, xEndpoint)
-	if r.three {
-		for _, s := range list(doc, "servers") {
-			if m, ok := s.(map[string]any); ok && e == nil {
-				e = object(m, xEndpoint)
-			}
-		}
-	}
+	e := r.of.Endpoint()
 	if e != nil {
-		a.DisableExecuteApiEndpoint = boolean(e, "disableExecuteApiEndpoint")
-		if ids := texts(e, "vpcEndpointIds"); len(ids) > 0 {
+		a.DisableExecuteApiEndpoint = openapi.Bool(e, "disableExecuteApiEndpoint")
+		if ids := openapi.Texts(e, "vpcEndpointIds"); len(ids) > 0 {
 			return unsupported("Endpoint type PRIVATE (vpcEndpointIds) is")
 		}
-		if types := texts(e, "types"); types != nil {
-			a.EndpointConfiguration = &v1.EndpointConfiguration{Types: types, IpAddressType: optText(e, "ipAddressType")}
+		if types := openapi.Texts(e, "types"); types != nil {
+			a.EndpointConfiguration = &v1.EndpointConfiguration{Types: types, IpAddressType: openapi.OptText(e, "ipAddressType")}
 		}
 	}
 	if t := r.options["endpointConfigurationTypes"]; t != "" {
 		a.EndpointConfiguration = &v1.EndpointConfiguration{Types: strings.Split(t, ",")}
 	}
-	for _, t := range list(doc, "tags") {
-		if m, ok := t.(map[string]any); ok && m[xTagValue] != nil {
-			if a.Tags == nil {
-				a.Tags = map[string]string{}
-			}
-			a.Tags[text(m, "name")] = text(m, xTagValue)
-		}
-	}
+	a.Tags = r.of.Tags()
 	return nil
-}
-
-// basePath returns what is put before all paths.
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-import-api-basePath.html
-func (r *reader) basePath() (string, error) {
-	base := text(r.doc, "basePath")
-	if r.three {
-		if servers := list(r.doc, "servers"); len(servers) > 0 {
-			server, _ := servers[0].(map[string]any)
-			address := text(server, "url")
-			for name, v := range object(server, "variables") {
-				m, _ := v.(map[string]any)
-				address = strings.ReplaceAll(address, "{"+name+"}", strings.TrimPrefix(text(m, "default"), "/"))
-			}
-			if u, err := url.Parse(address); err == nil {
-				base = u.Path
-			}
-		}
-	}
-	base = "/" + strings.Trim(base, "/")
-	switch mode := strings.ToLower(r.options["basepath"]); mode {
-	case "", "ignore":
-		return "", nil
-	case "prepend":
-		return base, nil
-	case "split":
-		_, rest, _ := strings.Cut(strings.TrimPrefix(base, "/"), "/")
-		return "/" + rest, nil
-	default:
-		return "", bad("Invalid basepath parameter specified: %s. Must be one of: [ignore, prepend, split]", mode)
-	}
 }
 
 // schemas reads the models.
 func (r *reader) schemas() {
-	all := object(r.doc, "definitions")
-	if r.three {
-		all = object(object(r.doc, "components"), "schemas")
+	all := openapi.Object(r.doc, "definitions")
+	if r.of.Three {
+		all = openapi.Object(openapi.Object(r.doc, "components"), "schemas")
 	}
 	for _, name := range sortedKeys(all) {
 		m, ok := all[name].(map[string]any)
@@ -235,8 +160,8 @@ func (r *reader) model(name string, s map[string]any) {
 		r.fail("Unable to create model '%s': Model name must be alphanumeric: %s", name, name)
 		return
 	}
-	r.out.models = append(r.out.models, &v1.ModelType{Name: &name, ContentType: shape.Ptr("application/json"), Description: optText(s, "description"),
-		Schema: shape.Ptr(toJSON(r.refs(s)))})
+	r.out.models = append(r.out.models, &v1.ModelType{Name: &name, ContentType: shape.Ptr("application/json"), Description: openapi.OptText(s, "description"),
+		Schema: shape.Ptr(openapi.JSON(r.refs(s)))})
 }
 
 // refs returns a schema whose references to others of the document are to models.
@@ -277,7 +202,7 @@ func (r *reader) modelOf(s map[string]any) string {
 			}
 		}
 	}
-	sum := sha256.Sum256([]byte(toJSON(s)))
+	sum := sha256.Sum256([]byte(openapi.JSON(s)))
 	name := "MODEL" + hex.EncodeToString(sum[:3])
 	if !slices.ContainsFunc(r.out.models, func(m *v1.ModelType) bool { return *m.Name == name }) {
 		r.model(name, s)
@@ -287,23 +212,23 @@ func (r *reader) modelOf(s map[string]any) string {
 
 // security reads the security schemes that are authorizers.
 func (r *reader) security() {
-	all := r.schemes()
+	all := r.of.SecuritySchemes()
 	for _, name := range sortedKeys(all) {
 		scheme, _ := all[name].(map[string]any)
-		z := object(scheme, xAuthorizer)
+		z := openapi.Object(scheme, openapi.XAuthorizer)
 		if z == nil {
 			continue
 		}
-		typ := strings.ToUpper(text(z, "type"))
-		if typ == "JWT" || typ == "" && object(z, "jwtConfiguration") != nil {
+		typ := strings.ToUpper(openapi.Text(z, "type"))
+		if typ == "JWT" || typ == "" && openapi.Object(z, "jwtConfiguration") != nil {
 			r.fail("Unable to create authorizer from security definition: '%s'. JWT authorizers are only supported for HTTP APIs", name)
 			continue
 		}
-		a := &v1.Authorizer{Name: &name, Type: &typ, ProviderARNs: texts(z, "providerARNs"), AuthorizerUri: optText(z, "authorizerUri"), AuthorizerCredentials: optText(z, "authorizerCredentials"),
-			IdentitySource: optText(z, "identitySource"), IdentityValidationExpression: optText(z, "identityValidationExpression"),
-			AuthorizerResultTtlInSeconds: integer(z, "authorizerResultTtlInSeconds"), AuthType: optText(scheme, xAuthType)}
-		if a.IdentitySource == nil && text(scheme, "type") == "apiKey" && text(scheme, "in") == "header" && text(scheme, "name") != "Unused" && typ != v1.AuthorizerTypeRequest {
-			a.IdentitySource = shape.Ptr("method.request.header." + text(scheme, "name"))
+		a := &v1.Authorizer{Name: &name, Type: &typ, ProviderARNs: openapi.Texts(z, "providerARNs"), AuthorizerUri: openapi.OptText(z, "authorizerUri"), AuthorizerCredentials: openapi.OptText(z, "authorizerCredentials"),
+			IdentitySource: openapi.OptText(z, "identitySource"), IdentityValidationExpression: openapi.OptText(z, "identityValidationExpression"),
+			AuthorizerResultTtlInSeconds: openapi.Int(z, "authorizerResultTtlInSeconds"), AuthType: openapi.OptText(scheme, openapi.XAuthType)}
+		if a.IdentitySource == nil && openapi.Text(scheme, "type") == "apiKey" && openapi.Text(scheme, "in") == "header" && openapi.Text(scheme, "name") != "Unused" && typ != v1.AuthorizerTypeRequest {
+			a.IdentitySource = shape.Ptr("method.request.header." + openapi.Text(scheme, "name"))
 		}
 		if err := checkAuthorizer(a); err != nil {
 			r.fail("Unable to create authorizer from security definition: '%s'. %s", name, message(err))
@@ -313,19 +238,12 @@ func (r *reader) security() {
 	}
 }
 
-func (r *reader) schemes() map[string]any {
-	if r.three {
-		return object(object(r.doc, "components"), "securitySchemes")
-	}
-	return object(r.doc, "securityDefinitions")
-}
-
 func (r *reader) gatewayResponses() {
-	all := object(r.doc, xResponses)
+	all := openapi.Object(r.doc, openapi.XResponses)
 	for _, typ := range sortedKeys(all) {
 		m, _ := all[typ].(map[string]any)
-		g := &v1.GatewayResponse{ResponseType: &typ, StatusCode: orElse(optText(m, "statusCode"), opt(defaultStatus[typ])), ResponseParameters: textMap(m, "responseParameters"),
-			ResponseTemplates: textMap(m, "responseTemplates"), DefaultResponse: shape.Ptr(false)}
+		g := &v1.GatewayResponse{ResponseType: &typ, StatusCode: orElse(openapi.OptText(m, "statusCode"), opt(defaultStatus[typ])), ResponseParameters: openapi.TextMap(m, "responseParameters"),
+			ResponseTemplates: openapi.TextMap(m, "responseTemplates"), DefaultResponse: shape.Ptr(false)}
 		if g.ResponseParameters == nil {
 			g.ResponseParameters = map[string]string{}
 		}

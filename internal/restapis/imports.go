@@ -9,17 +9,15 @@ import (
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
 	"github.com/gatehouse-dev/gatehouse/internal/ident"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 )
 
 // refusal returns the error for what is wrong in a definition, or nil. Warnings count if they are to.
 func (d *definition) refusal(failOnWarnings *bool) error {
-	if len(d.errors) > 0 {
-		return bad("Errors found during import:\n\t%s", strings.Join(d.errors, "\n\t"))
-	}
-	if shape.Val(failOnWarnings) && len(d.warnings) > 0 {
-		return bad("Warnings found during import:\n\t%s", strings.Join(d.warnings, "\n\t"))
+	if why := d.Refusal(shape.Val(failOnWarnings)); why != "" {
+		return bad("%s", why)
 	}
 	return nil
 }
@@ -56,7 +54,7 @@ func (s *Service) mayImport(ctx context.Context, d *definition, path string) err
 func (s *Service) ImportRestApi(ctx context.Context, in *v1.ImportRestApiRequest) (*v1.RestApi, error) {
 	now := s.now().UTC()
 	id := newID(ctx, ident.APIID)
-	d, err := readDefinition(in.Body, id, in.Parameters)
+	d, err := readDefinition(in.Body, id, openapi.Variables(s.account, region(ctx)), in.Parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +81,7 @@ func (s *Service) ImportRestApi(ctx context.Context, in *v1.ImportRestApiRequest
 		return nil, err
 	}
 	out := answer(a)
-	out.Warnings = d.warnings
+	out.Warnings = d.Warnings
 	return out, nil
 }
 
@@ -97,7 +95,7 @@ func (s *Service) PutRestApi(ctx context.Context, in *v1.PutRestApiRequest) (*v1
 	if mode != v1.PutModeMerge && mode != v1.PutModeOverwrite {
 		return nil, bad("Invalid mode specified. Must be one of: [merge, overwrite]")
 	}
-	d, err := readDefinition(in.Body, in.RestApiId, in.Parameters)
+	d, err := readDefinition(in.Body, in.RestApiId, openapi.Variables(s.account, region(ctx)), in.Parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +129,7 @@ func (s *Service) PutRestApi(ctx context.Context, in *v1.PutRestApiRequest) (*v1
 	if err != nil {
 		return nil, err
 	}
-	out.Warnings = d.warnings
+	out.Warnings = d.Warnings
 	return out, nil
 }
 
@@ -142,10 +140,10 @@ func (d *definition) settle(a *api) {
 	a.Policy, a.ApiKeySource = orElse(src.Policy, a.Policy), orElse(src.ApiKeySource, a.ApiKeySource)
 	a.DisableExecuteApiEndpoint = orElse(src.DisableExecuteApiEndpoint, a.DisableExecuteApiEndpoint)
 	a.EndpointConfiguration = orElse(src.EndpointConfiguration, a.EndpointConfiguration)
-	if d.given[xBinary] {
+	if d.given[openapi.XBinary] {
 		a.BinaryMediaTypes = src.BinaryMediaTypes
 	}
-	if d.given[xMinCompression] {
+	if d.given[openapi.XMinCompression] {
 		a.MinimumCompressionSize = src.MinimumCompressionSize
 	}
 	if src.Tags != nil {
@@ -334,15 +332,15 @@ func (s *Service) ImportDocumentationParts(ctx context.Context, in *v1.ImportDoc
 	if mode != "" && mode != v1.PutModeMerge && mode != v1.PutModeOverwrite {
 		return nil, bad("Invalid mode specified. Must be one of: [merge, overwrite]")
 	}
-	d, err := readDefinition(in.Body, in.RestApiId, nil)
+	d, err := readDefinition(in.Body, in.RestApiId, openapi.Variables(s.account, region(ctx)), nil)
 	if err != nil {
 		return nil, err
 	}
-	d.errors = nil // of what is not taken
+	d.Errors = nil // of what is not taken
 	if err := d.refusal(in.FailOnWarnings); err != nil {
 		return nil, err
 	}
-	out := &v1.DocumentationPartIds{Warnings: d.warnings}
+	out := &v1.DocumentationPartIds{Warnings: d.Warnings}
 	err = s.update(ctx, in.RestApiId, func(tx *store.Tx, a *api) (err error) {
 		if mode == v1.PutModeOverwrite {
 			if _, err := docParts.DeleteAll(tx, in.RestApiId); err != nil {

@@ -8,12 +8,14 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
 	"github.com/gatehouse-dev/gatehouse/internal/domains"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/store/storetest"
@@ -120,6 +122,11 @@ func TestStages(t *testing.T) {
 		wantError(t, create(v1.CreateStageRequest{DeploymentId: "nope"}), "BadRequestException", "Deployment id does not exist")
 		wantError(t, create(v1.CreateStageRequest{Variables: map[string]string{"a-b": "1"}}), "BadRequestException", "Stage variable names")
 		wantError(t, create(v1.CreateStageRequest{Variables: map[string]string{"a": "<>"}}), "BadRequestException", "Invalid stage variable value: <>")
+		many := map[string]string{}
+		for i := range 101 {
+			many["v"+strconv.Itoa(i)] = "x"
+		}
+		wantError(t, create(v1.CreateStageRequest{Variables: many}), "LimitExceededException", "100")
 		wantError(t, create(v1.CreateStageRequest{CacheClusterEnabled: shape.Ptr(true)}), "BadRequestException", "not supported by Gatehouse")
 		wantError(t, create(v1.CreateStageRequest{DocumentationVersion: shape.Ptr("9")}), "NotFoundException", "Invalid Documentation version")
 		if err := create(v1.CreateStageRequest{StageName: "prod", Tags: map[string]string{"a": "b"}}); err != nil {
@@ -217,12 +224,13 @@ func TestIntegrationsAreChecked(t *testing.T) {
 		{i{Type: p("MOCK"), RequestParameters: map[string]string{"integration.request.header.A": "method.request.header.B"}}, "Invalid mapping expression parameter specified: method.request.header.B"},
 		{i{Type: p("MOCK"), RequestParameters: map[string]string{"integration.request.header.A": "method.request.header.Known"}}, ""},
 		{i{Type: p("MOCK"), RequestParameters: map[string]string{"integration.header.A": "'x'"}}, "Invalid mapping expression specified: integration.header.A"},
+		{i{Type: p("MOCK"), RequestTemplates: map[string]string{"a/b": strings.Repeat("x", maxTemplate+1)}}, "too large"},
 		{i{Type: p("MOCK"), ResponseTransferMode: p("STREAM")}, "STREAM is not supported"},
 	} {
 		m := &v1.Method{RequestParameters: map[string]bool{"method.request.header.Known": true}}
 		err := checkIntegration(&v1.Resource{Id: p("r")}, m, &c.i)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%s: %v, want %q", toJSON(c.i), err, c.want)
+			t.Errorf("%s: %v, want %q", openapi.JSON(c.i), err, c.want)
 		}
 	}
 }

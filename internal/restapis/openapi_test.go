@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/store/storetest"
@@ -162,7 +163,7 @@ func TestRoundTrip(t *testing.T) {
 			}
 			out := map[string]any{"policy": strings.ReplaceAll(strings.ReplaceAll(*c.API.Policy, id, "API"), *first.Id, "API")}
 			add := func(name string, v any) {
-				text := toJSON(v)
+				text := openapi.JSON(v)
 				for id, n := range names {
 					text = strings.ReplaceAll(text, `"`+id+`"`, `"`+n+`"`)
 				}
@@ -178,7 +179,7 @@ func TestRoundTrip(t *testing.T) {
 			for _, m := range c.Models {
 				var doc any
 				json.Unmarshal([]byte(*m.Schema), &doc)
-				m.Schema = shape.Ptr(strings.ReplaceAll(toJSON(doc), id, "API"))
+				m.Schema = shape.Ptr(strings.ReplaceAll(openapi.JSON(doc), id, "API"))
 				m.Description = shape.Ptr("d")
 				add("model "+*m.Name, m)
 			}
@@ -206,7 +207,7 @@ func TestRoundTrip(t *testing.T) {
 			}
 		}
 		bare := must(s.GetExport(ctx, &v1.GetExportRequest{RestApiId: *first.Id, StageName: "prod", ExportType: "oas30"}))(t)
-		if strings.Contains(string(bare.Body), "x-amazon-apigateway-integration") || strings.Contains(string(bare.Body), xAuthorizer+`"`) {
+		if strings.Contains(string(bare.Body), "x-amazon-apigateway-integration") || strings.Contains(string(bare.Body), openapi.XAuthorizer+`"`) {
 			t.Errorf("extensions are exported unasked: %s", bare.Body)
 		}
 		_, err := s.GetExport(ctx, &v1.GetExportRequest{RestApiId: *first.Id, StageName: "prod", ExportType: "raml"})
@@ -230,7 +231,7 @@ func TestImportRefuses(t *testing.T) {
 		{"authorizer", `{"swagger":"2.0","securityDefinitions":{"a":{"type":"apiKey","x-amazon-apigateway-authorizer":{"type":"token"}}},"paths":{}}`, "Unable to create authorizer from security definition: 'a'"},
 		{"types", `{"swagger":"2.0","paths":[],"info":7,"definitions":[],"tags":{},"securityDefinitions":4}`, ""},
 	} {
-		d, err := readDefinition([]byte(c.body), "abcdefghij", nil)
+		d, err := readDefinition([]byte(c.body), "abcdefghij", nil, nil)
 		if err == nil {
 			err = d.refusal(nil)
 		}
@@ -246,7 +247,7 @@ func FuzzImport(f *testing.F) {
 	f.Add("openapi: 3.0.1\npaths: {/a: {get: {security: [{a: []}]}}}")
 	f.Fuzz(func(t *testing.T, body string) {
 		begun := time.Now()
-		d, err := readDefinition([]byte(body), "abcdefghij", map[string]string{"basepath": "prepend"})
+		d, err := readDefinition([]byte(body), "abcdefghij", nil, map[string]string{"basepath": "prepend"})
 		if took := time.Since(begun); took > 5*time.Second {
 			t.Errorf("it took %v", took)
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
@@ -23,7 +24,7 @@ func (r *reader) path(path string, item map[string]any) {
 	r.out.paths = append(r.out.paths, path)
 	for _, key := range sortedKeys(item) {
 		name := strings.ToUpper(key)
-		if key == xAnyMethod {
+		if key == openapi.XAnyMethod {
 			name = "ANY"
 		}
 		op, ok := item[key].(map[string]any)
@@ -39,26 +40,26 @@ func (r *reader) path(path string, item map[string]any) {
 			r.fail("Invalid method '%s' for resource at path '%s'", key, path)
 			continue
 		}
-		r.method(path, name, op, list(item, "parameters"))
+		r.method(path, name, op, openapi.List(item, "parameters"))
 	}
 }
 
 func (r *reader) method(path, name string, op map[string]any, shared []any) {
 	d := definedMethod{path: path, name: name}
-	d.method = v1.Method{HttpMethod: &name, OperationName: optText(op, "operationId"), AuthorizationType: shape.Ptr(authNone), ApiKeyRequired: shape.Ptr(false)}
+	d.method = v1.Method{HttpMethod: &name, OperationName: openapi.OptText(op, "operationId"), AuthorizationType: shape.Ptr(authNone), ApiKeyRequired: shape.Ptr(false)}
 	m := &d.method
 	r.parameters(m, path, name, op, shared)
 	r.methodResponses(m, path, name, op)
-	d.validator = text(op, xValidator)
+	d.validator = openapi.Text(op, openapi.XValidator)
 	if d.validator == "" {
-		d.validator = text(r.doc, xValidator)
+		d.validator = openapi.Text(r.doc, openapi.XValidator)
 	}
 	if d.validator != "" && r.out.validators[d.validator] == nil {
 		r.warn("Ignoring unknown request validator '%s' on method '%s' for resource at path '%s'", d.validator, name, path)
 		d.validator = ""
 	}
 	d.authorizer = r.authorization(m, op)
-	if i := object(op, xIntegration); i != nil {
+	if i := openapi.Object(op, openapi.XIntegration); i != nil {
 		r.integration(m, path, name, r.resolve(i))
 	}
 	r.methodParts(path, name, op, shared)
@@ -68,13 +69,13 @@ func (r *reader) method(path, name string, op map[string]any, shared []any) {
 // eachParameter calls f with the parameters of an operation: its own, and of the path's those that it does not have itself.
 func (r *reader) eachParameter(op map[string]any, shared []any, f func(in, name string, p map[string]any)) {
 	seen := map[string]bool{}
-	for _, all := range [][]any{list(op, "parameters"), shared} {
+	for _, all := range [][]any{openapi.List(op, "parameters"), shared} {
 		for _, v := range all {
 			p, _ := v.(map[string]any)
 			if p = r.resolve(p); p == nil {
 				continue
 			}
-			in, name := text(p, "in"), text(p, "name")
+			in, name := openapi.Text(p, "in"), openapi.Text(p, "name")
 			if !seen[in+" "+name] {
 				seen[in+" "+name] = true
 				f(in, name, p)
@@ -104,33 +105,33 @@ func (r *reader) parameters(m *v1.Method, path, name string, op map[string]any, 
 	r.eachParameter(op, shared, func(in, pname string, p map[string]any) {
 		switch in {
 		case "path", "header":
-			declare(in, pname, boolean(p, "required"))
+			declare(in, pname, openapi.Bool(p, "required"))
 		case "query":
-			declare("querystring", pname, boolean(p, "required"))
+			declare("querystring", pname, openapi.Bool(p, "required"))
 		case "body":
-			types := texts(op, "consumes")
+			types := openapi.Texts(op, "consumes")
 			if types == nil {
-				types = texts(r.doc, "consumes")
+				types = openapi.Texts(r.doc, "consumes")
 			}
 			if types == nil {
 				types = []string{"application/json"}
 			}
 			for _, t := range types {
-				model(t, object(p, "schema"))
+				model(t, openapi.Object(p, "schema"))
 			}
 		default:
 			r.warn("Ignoring unsupported parameter '%s' in '%s' on method '%s' for resource at path '%s'", pname, in, name, path)
 		}
 	})
-	content := object(r.resolve(object(op, "requestBody")), "content")
+	content := openapi.Object(r.resolve(openapi.Object(op, "requestBody")), "content")
 	for _, t := range sortedKeys(content) {
 		c, _ := content[t].(map[string]any)
-		model(t, object(c, "schema"))
+		model(t, openapi.Object(c, "schema"))
 	}
 }
 
 func (r *reader) methodResponses(m *v1.Method, path, name string, op map[string]any) {
-	all := object(op, "responses")
+	all := openapi.Object(op, "responses")
 	for _, status := range sortedKeys(all) {
 		src, _ := all[status].(map[string]any)
 		src = r.resolve(src)
@@ -141,7 +142,7 @@ func (r *reader) methodResponses(m *v1.Method, path, name string, op map[string]
 			continue
 		}
 		resp := v1.MethodResponse{StatusCode: &status}
-		headers := object(src, "headers")
+		headers := openapi.Object(src, "headers")
 		for _, h := range sortedKeys(headers) {
 			if resp.ResponseParameters == nil {
 				resp.ResponseParameters = map[string]bool{}
@@ -154,10 +155,10 @@ func (r *reader) methodResponses(m *v1.Method, path, name string, op map[string]
 			}
 			resp.ResponseModels[contentType] = r.modelOf(s)
 		}
-		if s := object(src, "schema"); s != nil {
-			types := texts(op, "produces")
+		if s := openapi.Object(src, "schema"); s != nil {
+			types := openapi.Texts(op, "produces")
 			if types == nil {
-				types = texts(r.doc, "produces")
+				types = openapi.Texts(r.doc, "produces")
 			}
 			if types == nil {
 				types = []string{"application/json"}
@@ -166,10 +167,10 @@ func (r *reader) methodResponses(m *v1.Method, path, name string, op map[string]
 				model(t, s)
 			}
 		}
-		content := object(src, "content")
+		content := openapi.Object(src, "content")
 		for _, t := range sortedKeys(content) {
 			c, _ := content[t].(map[string]any)
-			model(t, object(c, "schema"))
+			model(t, openapi.Object(c, "schema"))
 		}
 		if m.MethodResponses == nil {
 			m.MethodResponses = map[string]v1.MethodResponse{}
@@ -180,27 +181,23 @@ func (r *reader) methodResponses(m *v1.Method, path, name string, op map[string]
 
 // authorization reads who may call a method, and returns the name of its authorizer.
 func (r *reader) authorization(m *v1.Method, op map[string]any) string {
-	if strings.EqualFold(text(object(op, xAuth), "type"), authIAM) {
+	if strings.EqualFold(openapi.Text(openapi.Object(op, openapi.XAuth), "type"), authIAM) {
 		m.AuthorizationType = shape.Ptr(authIAM)
 	}
-	wants, ok := op["security"].([]any)
-	if !ok {
-		wants = list(r.doc, "security")
-	}
-	all, authorizer := r.schemes(), ""
-	for _, w := range wants {
+	all, authorizer := r.of.SecuritySchemes(), ""
+	for _, w := range r.of.Security(op) {
 		w, _ := w.(map[string]any)
 		for _, name := range sortedKeys(w) {
 			scheme, _ := all[name].(map[string]any)
 			switch z := r.out.authorizers[name]; {
 			case z != nil && *z.Type == v1.AuthorizerTypeCognitoUserPools:
 				authorizer, m.AuthorizationType = name, shape.Ptr(authCognito)
-				m.AuthorizationScopes = texts(w, name)
+				m.AuthorizationScopes = openapi.Texts(w, name)
 			case z != nil:
 				authorizer, m.AuthorizationType = name, shape.Ptr(authCustom)
-			case strings.EqualFold(text(scheme, xAuthType), "awsSigv4"):
+			case strings.EqualFold(openapi.Text(scheme, openapi.XAuthType), "awsSigv4"):
 				m.AuthorizationType = shape.Ptr(authIAM)
-			case text(scheme, "type") == "apiKey" && strings.EqualFold(text(scheme, "name"), "x-api-key") && text(scheme, "in") == "header":
+			case openapi.Text(scheme, "type") == "apiKey" && strings.EqualFold(openapi.Text(scheme, "name"), "x-api-key") && openapi.Text(scheme, "in") == "header":
 				m.ApiKeyRequired = shape.Ptr(true)
 			}
 		}
@@ -209,25 +206,25 @@ func (r *reader) authorization(m *v1.Method, op map[string]any) string {
 }
 
 func (r *reader) integration(m *v1.Method, path, name string, src map[string]any) {
-	typ := strings.ToUpper(text(src, "type"))
-	i := &v1.Integration{Type: &typ, HttpMethod: opt(strings.ToUpper(text(src, "httpMethod"))), Uri: optText(src, "uri"), ConnectionType: optText(src, "connectionType"),
-		ConnectionId: optText(src, "connectionId"), Credentials: optText(src, "credentials"), RequestParameters: textMap(src, "requestParameters"),
-		RequestTemplates: textMap(src, "requestTemplates"), PassthroughBehavior: opt(strings.ToUpper(text(src, "passthroughBehavior"))), ContentHandling: optText(src, "contentHandling"),
-		TimeoutInMillis: integer(src, "timeoutInMillis"), CacheNamespace: optText(src, "cacheNamespace"), CacheKeyParameters: texts(src, "cacheKeyParameters"),
-		ResponseTransferMode: optText(src, "responseTransferMode"), IntegrationTarget: optText(src, "integrationTarget")}
-	if t := object(src, "tlsConfig"); t != nil {
-		i.TlsConfig = &v1.TlsConfig{InsecureSkipVerification: or(boolean(t, "insecureSkipVerification"), false)}
+	typ := strings.ToUpper(openapi.Text(src, "type"))
+	i := &v1.Integration{Type: &typ, HttpMethod: opt(strings.ToUpper(openapi.Text(src, "httpMethod"))), Uri: openapi.OptText(src, "uri"), ConnectionType: openapi.OptText(src, "connectionType"),
+		ConnectionId: openapi.OptText(src, "connectionId"), Credentials: openapi.OptText(src, "credentials"), RequestParameters: openapi.TextMap(src, "requestParameters"),
+		RequestTemplates: openapi.TextMap(src, "requestTemplates"), PassthroughBehavior: opt(strings.ToUpper(openapi.Text(src, "passthroughBehavior"))), ContentHandling: openapi.OptText(src, "contentHandling"),
+		TimeoutInMillis: openapi.Int(src, "timeoutInMillis"), CacheNamespace: openapi.OptText(src, "cacheNamespace"), CacheKeyParameters: openapi.Texts(src, "cacheKeyParameters"),
+		ResponseTransferMode: openapi.OptText(src, "responseTransferMode"), IntegrationTarget: openapi.OptText(src, "integrationTarget")}
+	if t := openapi.Object(src, "tlsConfig"); t != nil {
+		i.TlsConfig = &v1.TlsConfig{InsecureSkipVerification: or(openapi.Bool(t, "insecureSkipVerification"), false)}
 	}
 	if i.IntegrationTarget != nil || shape.Val(i.ConnectionType) == v1.ConnectionTypeVpcLink {
 		i.ConnectionType = shape.Ptr(v1.ConnectionTypeVpcLink)
 	}
-	all := object(src, "responses")
+	all := openapi.Object(src, "responses")
 	// Two patterns for one status: the document's order is lost in JSON, so the first by name counts.
 	for _, pattern := range sortedKeys(all) {
 		s, _ := all[pattern].(map[string]any)
-		status := text(s, "statusCode")
-		resp := v1.IntegrationResponse{StatusCode: &status, ResponseParameters: textMap(s, "responseParameters"), ResponseTemplates: textMap(s, "responseTemplates"),
-			ContentHandling: optText(s, "contentHandling")}
+		status := openapi.Text(s, "statusCode")
+		resp := v1.IntegrationResponse{StatusCode: &status, ResponseParameters: openapi.TextMap(s, "responseParameters"), ResponseTemplates: openapi.TextMap(s, "responseTemplates"),
+			ContentHandling: openapi.OptText(s, "contentHandling")}
 		if pattern != "default" {
 			resp.SelectionPattern = &pattern
 		}
@@ -262,7 +259,7 @@ func (r *reader) part(l v1.DocumentationPartLocation, properties map[string]any)
 	if len(properties) == 0 || r.options["ignore"] == "documentation" {
 		return
 	}
-	p := &v1.DocumentationPart{Location: &l, Properties: shape.Ptr(toJSON(properties))}
+	p := &v1.DocumentationPart{Location: &l, Properties: shape.Ptr(openapi.JSON(properties))}
 	if err := checkDocPart(p); err != nil {
 		r.warn("Ignoring documentation at %s: %s", locationName(&l), message(err))
 		return
@@ -288,7 +285,7 @@ func (r *reader) methodParts(path, name string, op map[string]any, shared []any)
 			r.part(at(v1.DocumentationPartTypeRequestBody, "", ""), map[string]any{"description": p["description"]})
 		}
 	})
-	all := object(op, "responses")
+	all := openapi.Object(op, "responses")
 	for _, status := range sortedKeys(all) {
 		src, _ := all[status].(map[string]any)
 		if src = r.resolve(src); statusCode.MatchString(status) {
@@ -299,13 +296,13 @@ func (r *reader) methodParts(path, name string, op map[string]any, shared []any)
 
 // documentation reads the documentation of the API as a whole, and the parts that the extension lists, which count more.
 func (r *reader) documentation() {
-	info := object(r.doc, "info")
+	info := openapi.Object(r.doc, "info")
 	r.part(v1.DocumentationPartLocation{Type: v1.DocumentationPartTypeApi}, map[string]any{"description": info["description"], "termsOfService": info["termsOfService"],
 		"contact": info["contact"], "license": info["license"]})
-	for _, v := range list(object(r.doc, xDocumentation), "documentationParts") {
+	for _, v := range openapi.List(openapi.Object(r.doc, openapi.XDocumentation), "documentationParts") {
 		p, _ := v.(map[string]any)
-		l := object(p, "location")
-		r.part(v1.DocumentationPartLocation{Type: text(l, "type"), Path: optText(l, "path"), Method: optText(l, "method"), StatusCode: optText(l, "statusCode"), Name: optText(l, "name")},
-			object(p, "properties"))
+		l := openapi.Object(p, "location")
+		r.part(v1.DocumentationPartLocation{Type: openapi.Text(l, "type"), Path: openapi.OptText(l, "path"), Method: openapi.OptText(l, "method"), StatusCode: openapi.OptText(l, "statusCode"), Name: openapi.OptText(l, "name")},
+			openapi.Object(p, "properties"))
 	}
 }

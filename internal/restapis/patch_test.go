@@ -8,20 +8,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
 // patched applies lines to v and returns it as JSON, or the refusal.
 func patched[T any](table []field[T], v T, lines ...string) string {
 	var own T // v is shared between the cases
-	if err := json.Unmarshal([]byte(toJSON(v)), &own); err != nil {
+	if err := json.Unmarshal([]byte(openapi.JSON(v)), &own); err != nil {
 		return err.Error()
 	}
 	v = own
 	if err := apply(table, &v, patches(lines...)); err != nil {
 		return message(err)
 	}
-	return toJSON(v)
+	return openapi.JSON(v)
 }
 
 func TestPatch(t *testing.T) {

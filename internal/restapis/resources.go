@@ -7,6 +7,7 @@ import (
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
 	"github.com/gatehouse-dev/gatehouse/internal/api/s3"
 	"github.com/gatehouse-dev/gatehouse/internal/ident"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
@@ -72,33 +73,16 @@ var apiProps = map[string]string{"ApiKeySourceType": "ApiKeySource", "Body": "",
 
 // body returns the OpenAPI document of an API's properties, nil if there is none.
 func (h apiType) body(ctx context.Context, r *resource.Request) ([]byte, error) {
-	at, _ := r.Props["BodyS3Location"].(map[string]any)
-	switch body := r.Props["Body"].(type) {
-	case nil:
-		if at == nil {
-			return nil, nil
+	return openapi.FromProperties(ctx, r.Props, func(ctx context.Context, bucket, key, version string) (io.ReadCloser, int64, error) {
+		if h.s.objects == nil {
+			return nil, 0, unsupported("BodyS3Location is")
 		}
-	case string:
-		return []byte(body), nil
-	default:
-		return []byte(toJSON(body)), nil
-	}
-	if h.s.objects == nil {
-		return nil, unsupported("BodyS3Location is")
-	}
-	read := &s3.GetObjectRequest{Bucket: text(at, "Bucket"), Key: text(at, "Key"), VersionId: opt(text(at, "Version"))}
-	if err := resource.Authorize(ctx, &s3.Model, read); err != nil {
-		return nil, err
-	}
-	f, size, err := h.s.objects.OpenObject(ctx, text(at, "Bucket"), text(at, "Key"), text(at, "Version"))
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if size > maxDefinition {
-		return nil, bad("The API definition s3://%s/%s is larger than 6 MB", text(at, "Bucket"), text(at, "Key"))
-	}
-	return io.ReadAll(io.LimitReader(f, maxDefinition))
+		read := &s3.GetObjectRequest{Bucket: bucket, Key: key, VersionId: opt(version)}
+		if err := resource.Authorize(ctx, &s3.Model, read); err != nil {
+			return nil, 0, err
+		}
+		return h.s.objects.OpenObject(ctx, bucket, key, version)
+	})
 }
 
 func (h apiType) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
@@ -127,7 +111,7 @@ func (h apiType) Create(ctx context.Context, r *resource.Request) (resource.Resu
 		}
 		_, err = h.s.CreateRestApi(step(ctx, r), in)
 	default:
-		imp := &v1.ImportRestApiRequest{Body: body, FailOnWarnings: boolean(r.Props, "FailOnWarnings"), Parameters: textMap(r.Props, "Parameters")}
+		imp := &v1.ImportRestApiRequest{Body: body, FailOnWarnings: openapi.Bool(r.Props, "FailOnWarnings"), Parameters: openapi.TextMap(r.Props, "Parameters")}
 		if err := ask(ctx, imp); err != nil {
 			return resource.Result{}, err
 		}
@@ -188,8 +172,8 @@ func (h apiType) Update(ctx context.Context, r *resource.Request) (resource.Resu
 		return resource.Result{}, err
 	}
 	if body != nil {
-		in := &v1.PutRestApiRequest{RestApiId: r.PhysicalID, Body: body, Mode: or(optText(r.Props, "Mode"), v1.PutModeOverwrite),
-			FailOnWarnings: boolean(r.Props, "FailOnWarnings"), Parameters: textMap(r.Props, "Parameters")}
+		in := &v1.PutRestApiRequest{RestApiId: r.PhysicalID, Body: body, Mode: or(openapi.OptText(r.Props, "Mode"), v1.PutModeOverwrite),
+			FailOnWarnings: openapi.Bool(r.Props, "FailOnWarnings"), Parameters: openapi.TextMap(r.Props, "Parameters")}
 		if err := ask(ctx, in); err != nil {
 			return resource.Result{}, err
 		}
@@ -255,7 +239,7 @@ func (h methodType) method(ctx context.Context, tx *store.Tx, res *v1.Resource, 
 	if err := checkMethod(tx, api, m); err != nil {
 		return nil, err
 	}
-	for _, v := range list(r.Props, "MethodResponses") {
+	for _, v := range openapi.List(r.Props, "MethodResponses") {
 		props, _ := v.(map[string]any)
 		resp := new(v1.MethodResponse)
 		if err := bind(ctx, resp, props, nil); err != nil {
@@ -266,7 +250,7 @@ func (h methodType) method(ctx context.Context, tx *store.Tx, res *v1.Resource, 
 		}
 		m.MethodResponses = merged(m.MethodResponses, map[string]v1.MethodResponse{*resp.StatusCode: *resp})
 	}
-	props := object(r.Props, "Integration")
+	props := openapi.Object(r.Props, "Integration")
 	if props == nil {
 		return m, nil
 	}
@@ -277,7 +261,7 @@ func (h methodType) method(ctx context.Context, tx *store.Tx, res *v1.Resource, 
 	if err := checkIntegration(res, m, i); err != nil {
 		return nil, err
 	}
-	for _, v := range list(props, "IntegrationResponses") {
+	for _, v := range openapi.List(props, "IntegrationResponses") {
 		props, _ := v.(map[string]any)
 		resp := new(v1.IntegrationResponse)
 		if err := bind(ctx, resp, props, nil); err != nil {
@@ -350,10 +334,10 @@ func (h methodType) Delete(ctx context.Context, r *resource.Request) error {
 
 // patchTo makes an operation that sets a member to a property, or takes it away if the property is not there.
 func patchTo(props map[string]any, name, path string) v1.PatchOperation {
-	op := v1.PatchOperation{Op: shape.Ptr(v1.OpReplace), Path: &path, Value: shape.Ptr(text(props, name))}
+	op := v1.PatchOperation{Op: shape.Ptr(v1.OpReplace), Path: &path, Value: shape.Ptr(openapi.Text(props, name))}
 	switch v := props[name].(type) {
 	case map[string]any, []any:
-		op.Value = shape.Ptr(toJSON(v))
+		op.Value = shape.Ptr(openapi.JSON(v))
 	}
 	return op
 }

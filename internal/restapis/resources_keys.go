@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
@@ -34,9 +35,9 @@ func (h keyType) Update(ctx context.Context, r *resource.Request) (resource.Resu
 	in := &v1.UpdateApiKeyRequest{ApiKey: r.PhysicalID, PatchOperations: []v1.PatchOperation{patchTo(r.Props, "CustomerId", "/customerId"),
 		patchTo(r.Props, "Description", "/description"), patchTo(resource.With(map[string]any{"Enabled": "false"}, r.Props), "Enabled", "/enabled")}}
 	stages := func(props map[string]any) (out []string) {
-		for _, v := range list(props, "StageKeys") {
+		for _, v := range openapi.List(props, "StageKeys") {
 			m, _ := v.(map[string]any)
-			out = append(out, text(m, "RestApiId")+"/"+text(m, "StageName"))
+			out = append(out, openapi.Text(m, "RestApiId")+"/"+openapi.Text(m, "StageName"))
 		}
 		return out
 	}

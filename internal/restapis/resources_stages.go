@@ -6,6 +6,7 @@ import (
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
 	"github.com/gatehouse-dev/gatehouse/internal/domains"
+	"github.com/gatehouse-dev/gatehouse/internal/openapi"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
@@ -33,13 +34,13 @@ func bindStage(ctx context.Context, props map[string]any) (*v1.Stage, error) {
 		}
 		st.MethodSettings["*/*"] = m
 	}
-	for _, v := range list(props, "MethodSettings") {
+	for _, v := range openapi.List(props, "MethodSettings") {
 		p, _ := v.(map[string]any)
 		var m v1.MethodSetting
 		if err := bind(ctx, &m, p, map[string]string{"HttpMethod": "", "ResourcePath": ""}); err != nil {
 			return nil, err
 		}
-		path, method := text(p, "ResourcePath"), text(p, "HttpMethod")
+		path, method := openapi.Text(p, "ResourcePath"), openapi.Text(p, "HttpMethod")
 		if path == "" || method == "" {
 			return nil, bad("Method settings need a ResourcePath and an HttpMethod")
 		}
@@ -139,7 +140,7 @@ func (h deploymentType) Create(ctx context.Context, r *resource.Request) (resour
 
 // describe gives the deployment's stage the settings of StageDescription.
 func (h deploymentType) describe(ctx context.Context, r *resource.Request) error {
-	props, name := object(r.Props, "StageDescription"), prop(r, "StageName")
+	props, name := openapi.Object(r.Props, "StageDescription"), prop(r, "StageName")
 	if props == nil || name == "" {
 		if props != nil {
 			return bad("StageDescription must be used with StageName")
