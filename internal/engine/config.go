@@ -37,9 +37,11 @@ type Config struct {
 	PublicURL string
 	SMTP      string
 	MailFrom  string
-	SealKey   *seal.Key
-	Logger    *slog.Logger
-	Now       func() time.Time
+	// Certificates is a directory; see package domains.
+	Certificates string
+	SealKey      *seal.Key
+	Logger       *slog.Logger
+	Now          func() time.Time
 }
 
 var (

@@ -1,61 +1,77 @@
 package engine
 
 import (
-	"context"
 	"crypto/tls"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/gatehouse-dev/gatehouse/internal/domains"
-	"github.com/gatehouse-dev/gatehouse/internal/gateway"
+	"github.com/gatehouse-dev/gatehouse/internal/seal"
 )
 
-// customDomain finds the custom domain of APIs that a host is; nil if it is none. Names of this machine and of AWS
-// are never looked up.
-func (e *Engine) customDomain(ctx context.Context, host string) *domains.Host {
-	if loopback(host) || !strings.Contains(host, ".") {
-		return nil
-	}
-	for _, end := range awsNames {
-		if strings.HasSuffix(host, end) {
-			return nil
+// openDomains makes what keeps custom domains, with the certificates that lie in files.
+func (e *Engine) openDomains(box *seal.Key) error {
+	cfg := &e.cfg
+	o := domains.Options{DB: e.db, Seal: box, Account: cfg.Account, Objects: e.buckets, Own: e.ownHost, Logger: cfg.Logger, Now: cfg.Now}
+	if cfg.Certificates != "" {
+		var err error
+		if o.Certificates, err = domains.OpenCertificates(cfg.Certificates, cfg.Now, cfg.Logger); err != nil {
+			return err
 		}
 	}
-	h, err := e.hosts.Host(ctx, host)
+	e.hosts = domains.New(o)
+	return nil
+}
+
+// ownHost tells whether a name is the one in the server's public URL or its address: no custom domain takes it.
+func (e *Engine) ownHost(name string) bool {
+	public, err := url.Parse(e.PublicURL())
+	return err == nil && name == strings.ToLower(public.Hostname()) || name == strings.ToLower(hostOf(e.cfg.Addr))
+}
+
+// frontDomain answers a request whose host is a custom domain of APIs. An address, which most requests of a local
+// server have for a host, is none and is not looked up.
+func (e *Engine) frontDomain(w http.ResponseWriter, r *http.Request) bool {
+	host := hostOf(r.Host)
+	if host == "" || host[len(host)-1] >= '0' && host[len(host)-1] <= '9' || host[len(host)-1] == ']' || host == "localhost" {
+		return false
+	}
+	h, err := e.hosts.Host(r.Context(), host)
 	if err != nil {
-		e.cfg.Logger.Error("custom domain cannot be read", "host", host, "error", err)
+		e.cfg.Logger.Error("a custom domain cannot be read", "host", host, "error", err)
+		http.Error(w, `{"message":"Internal Server Error"}`, http.StatusInternalServerError)
+		return true
+	}
+	if h == nil {
+		return false
+	}
+	e.gateway.ServeDomain(w, r, h, e.connectedTo(r))
+	return true
+}
+
+// connectedTo returns the domain for whose name a TLS connection was made; nil if it was made for none.
+func (e *Engine) connectedTo(r *http.Request) *domains.Host {
+	if r.TLS == nil || r.TLS.ServerName == "" {
 		return nil
 	}
+	h, _ := e.hosts.Host(r.Context(), r.TLS.ServerName) // from memory: the handshake has asked for it
 	return h
 }
 
-// serveDomain serves a request for a custom domain by the domain's mappings of base paths. What none of them takes is
-// forbidden, as on AWS, and so is a client whose certificate a domain with mutual TLS does not trust.
-func (e *Engine) serveDomain(w http.ResponseWriter, r *http.Request, h *domains.Host) {
-	m, rest, ok := h.Match(r.URL.EscapedPath())
-	if ok && h.Mutual {
-		_, err := h.Verify(r.TLS, e.cfg.Now())
-		ok = err == nil
-	}
-	if !ok {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("X-Amzn-Errortype", "ForbiddenException")
-		w.WriteHeader(http.StatusForbidden)
-		_, _ = w.Write([]byte(`{"message":"Forbidden"}`))
-		return
-	}
-	e.gateway.Serve(w, r, gateway.Target{APIID: m.APIID, Path: rest, Host: r.Host, Custom: true, Stage: m.Stage, Base: m.Base})
-}
-
-// tlsConfig is the local authority's, but for custom domains, which have certificates of their own, or ask for the
-// client's.
+// tlsConfig is the local authority's for the names that the server goes by. Custom domains have their certificates,
+// and may ask for the client's.
 func (e *Engine) tlsConfig() *tls.Config {
 	config := e.ca.TLSConfig(e.goesBy)
-	config.GetConfigForClient = func(h *tls.ClientHelloInfo) (*tls.Config, error) {
-		if d := e.customDomain(h.Context(), h.ServerName); d != nil {
-			return d.TLS(e.ca.Leaf), nil
+	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if hello.ServerName == "" {
+			return nil, nil
 		}
-		return nil, nil
+		h, err := e.hosts.Host(hello.Context(), hello.ServerName)
+		if err != nil || h == nil {
+			return nil, err
+		}
+		return h.TLS(e.ca.Leaf), nil
 	}
 	return config
 }

@@ -177,7 +177,6 @@ func (e *Engine) open(ctx context.Context) (err error) {
 		return err
 	}
 
-	e.hosts = domains.New(domains.Options{DB: e.db, Seal: box, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
 	if err := e.join(dir, box); err != nil {
 		return err
 	}

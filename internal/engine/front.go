@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -27,12 +26,15 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // front answers a request for the server itself.
 func (e *Engine) front(w http.ResponseWriter, r *http.Request) {
-	if t, ok := apiTarget(r); ok {
+	if t, ok := apiHost(r); ok {
 		e.gateway.Serve(w, r, t)
 		return
 	}
-	if d := e.customDomain(r.Context(), hostOf(r.Host)); d != nil {
-		e.serveDomain(w, r, d)
+	if e.frontDomain(w, r) { // before paths that have a meaning on the server's own names
+		return
+	}
+	if t, ok := apiPath(r); ok {
+		e.gateway.Serve(w, r, t)
 		return
 	}
 	if t, ok := urlTarget(r); ok {
@@ -74,14 +76,27 @@ func (e *Engine) front(w http.ResponseWriter, r *http.Request) {
 // apiPrefixes are the paths below which an API is reached without its host name.
 var apiPrefixes = []string{"/_aws/execute-api/", "/execute-api/"}
 
-// apiTarget tells whether r is a call of an API: by its host, ID.execute-api.REGION.amazonaws.com or
-// ID.execute-api.localhost (or LocalStack's name for that), or by its path.
+// apiTarget tells whether r is a call of an API, by its host or by its path.
 func apiTarget(r *http.Request) (gateway.Target, bool) {
+	if t, ok := apiHost(r); ok {
+		return t, true
+	}
+	return apiPath(r)
+}
+
+// apiHost tells whether r is a call of an API by its host, ID.execute-api.REGION.amazonaws.com or
+// ID.execute-api.localhost (or LocalStack's name for that).
+func apiHost(r *http.Request) (gateway.Target, bool) {
 	host := strings.ToLower(strings.TrimSuffix(hostOf(r.Host), "."))
 	if id, rest, ok := strings.Cut(host, ".execute-api."); ok && id != "" && !strings.Contains(id, ".") &&
 		(rest == "localhost" || rest == "localhost.localstack.cloud" || strings.HasSuffix(rest, ".amazonaws.com")) {
 		return gateway.Target{APIID: id, Path: r.URL.EscapedPath(), Host: strings.TrimSuffix(r.Host, ":443")}, true
 	}
+	return gateway.Target{}, false
+}
+
+// apiPath tells whether r is a call of an API by its path.
+func apiPath(r *http.Request) (gateway.Target, bool) {
 	path := r.URL.EscapedPath()
 	for _, prefix := range apiPrefixes {
 		if rest, ok := strings.CutPrefix(path, prefix); ok {
@@ -121,9 +136,6 @@ var awsNames = []string{".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".ama
 // goesBy tells whether the server answers to a host name over TLS: a name of this machine, one of AWS's,
 // or the name in its public URL or its address.
 func (e *Engine) goesBy(name string) bool {
-	if e.customDomain(context.Background(), name) != nil {
-		return true
-	}
 	if loopback(name) || name == "localhost.localstack.cloud" || strings.HasSuffix(name, ".localhost.localstack.cloud") {
 		return true
 	}

@@ -119,6 +119,8 @@ func TestResourceTypes(t *testing.T) {
 		{"AWS::ApiGatewayV2::Route", `{"ApiId":"${AWS::ApiGatewayV2::Api}","RouteKey":"GET /life","Target":"integrations/${AWS::ApiGatewayV2::Integration}","AuthorizationType":"JWT","AuthorizerId":"${AWS::ApiGatewayV2::Authorizer}"}`, true},
 		{"AWS::ApiGatewayV2::Deployment", `{"ApiId":"${AWS::ApiGatewayV2::Api}"}`, false},
 		{"AWS::ApiGatewayV2::Stage", `{"ApiId":"${AWS::ApiGatewayV2::Api}","StageName":"life","DeploymentId":"${AWS::ApiGatewayV2::Deployment}"}`, true},
+		{"AWS::ApiGatewayV2::DomainName", `{"DomainName":"life2.example.com","DomainNameConfigurations":[{"CertificateArn":"arn:aws:acm:us-east-1:000000000000:certificate/life","EndpointType":"REGIONAL"}],"Tags":{"k":"v"}}`, true},
+		{"AWS::ApiGatewayV2::ApiMapping", `{"DomainName":"${AWS::ApiGatewayV2::DomainName}","ApiId":"${AWS::ApiGatewayV2::Api}","Stage":"${AWS::ApiGatewayV2::Stage}","ApiMappingKey":"v1/life"}`, true},
 	} {
 		typ, ok := e.registry.Lookup(s.typ)
 		if !ok {
@@ -138,7 +140,7 @@ func TestResourceTypes(t *testing.T) {
 			t.Errorf("%s: %v", s.typ, err)
 		}
 		request := func(token string) *resource.Request {
-			return &resource.Request{StackID: "arn:aws:cloudformation:us-east-1:000000000000:stack/life/1", StackName: "life", LogicalID: "Life", Type: s.typ, Token: token,
+			return &resource.Request{StackID: "arn:aws:cloudformation:us-east-1:000000000000:stack/life/1", StackName: "life", LogicalID: "Life" + strings.ReplaceAll(s.typ, "::", ""), Type: s.typ, Token: token,
 				Props: resource.With(props, nil), Tags: map[string]string{"aws:cloudformation:logical-id": token}}
 		}
 		refused := func(what string, err error) {

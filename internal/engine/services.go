@@ -76,9 +76,12 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	e.pools = userpools.New(userpools.Options{DB: e.db, Seal: box, Keys: e.keys, Outbox: e.outbox, Account: cfg.Account, Issuer: issuer, Logger: cfg.Logger, Now: cfg.Now})
 	e.identities = identitypools.New(identitypools.Options{DB: e.db, Seal: box, Keys: e.keys, Verifier: verifier, UserPools: e.pools, STS: tokens,
 		OIDCProvider: e.oidcProvider, SAML: e.samlLogin, Account: cfg.Account, Logger: cfg.Logger, Now: cfg.Now})
-	e.apis = httpapis.New(httpapis.Options{DB: e.db, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
+	if err := e.openDomains(box); err != nil {
+		return err
+	}
+	e.apis = httpapis.New(httpapis.Options{DB: e.db, Domains: e.hosts, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 	policies := e.authorizer()
-	e.rest = restapis.New(restapis.Options{DB: e.db, Seal: box, Objects: e.buckets, Assumable: e.gatewayMayBe, Ask: askOfImports(policies), Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
+	e.rest = restapis.New(restapis.Options{DB: e.db, Seal: box, Domains: e.hosts, Objects: e.buckets, Assumable: e.gatewayMayBe, Ask: askOfImports(policies), Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.registry = new(resource.Registry) // filled below
 	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Account: cfg.Account, Outputs: e.reachable, Seal: box,

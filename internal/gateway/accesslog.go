@@ -80,7 +80,7 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 	case "domainName":
 		value, _ = x.domain()
 	case "domainPrefix":
-		value = x.t.APIID
+		_, value = x.domain()
 	case "routeKey":
 		value = x.routeKey
 	case "status":
@@ -113,6 +113,9 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 		"identity.cognitoAuthenticationType", "identity.cognitoIdentityId", "identity.cognitoIdentityPoolId", "identity.principalOrgId":
 		value = x.signer(name[len("identity."):])
 	default:
+		if cert, ok := strings.CutPrefix(name, "identity.clientCert."); ok {
+			value = x.clientValue(cert)
+		}
 		if l := x.caller.Lambda; l != nil && strings.HasPrefix(name, "authorizer.") {
 			value = l.Property(name[len("authorizer."):])
 		}
@@ -134,6 +137,9 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 
 // signer returns what an access log shows of who has signed the request.
 func (x *exchange) signer(name string) string {
+	if cert, ok := strings.CutPrefix(name, "clientCert."); ok {
+		return x.clientValue(cert)
+	}
 	c := x.caller.Caller
 	if c == nil {
 		return ""

@@ -135,6 +135,9 @@ func (x *exchange) appendClaims(b []byte) []byte {
 
 // appendIdentity appends the members of requestContext.identity of format 1.0. org is as in appendCaller2.
 func (x *exchange) appendIdentity(b []byte, org string) []byte {
+	if t := x.t.Client; t != nil {
+		b = append(appendClient(b, t), ',')
+	}
 	c := x.caller.Caller
 	if c == nil {
 		b = append(b, `"accessKey":null,"accountId":null,"caller":null,"cognitoAmr":null,"cognitoAuthenticationProvider":null,`+

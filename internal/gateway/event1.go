@@ -9,7 +9,7 @@ import "strconv"
 func (x *httpExchange) appendEvent1(b, body []byte) []byte {
 	e, r := &x.route.event, x.r
 	b = append(b, e.head...)
-	b = appendString(b, x.full)
+	b = appendString(b, x.clientPath())
 	b = append(b, ',')
 	b = appendField(b, "httpMethod", r.Method)
 	b = append(b, `,"headers":{`...)
@@ -72,7 +72,7 @@ func (x *httpExchange) appendEvent1(b, body []byte) []byte {
 	b = append(b, `,"identity":{`...)
 	b = x.appendIdentity(b, noOrg)
 	b = append(b, `},`...)
-	b = appendField(b, "path", x.full)
+	b = appendField(b, "path", x.clientPath())
 	b = append(b, ',')
 	b = appendField(b, "protocol", x.protocol())
 	b = append(b, ',')

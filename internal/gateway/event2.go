@@ -78,6 +78,10 @@ func (x *exchange) appendRequest2(b []byte, bodySize int) []byte {
 func (x *exchange) appendContext2(b []byte, routeKey, stage string) []byte {
 	r := x.r
 	domain, prefix := x.domain()
+	if c := x.t.Client; c != nil {
+		b = append(b, `,"authentication":{`...)
+		b = append(appendClient(b, c), '}')
+	}
 	b = append(b, ',')
 	b = appendField(b, "domainName", domain)
 	b = append(b, ',')

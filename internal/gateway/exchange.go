@@ -59,6 +59,9 @@ func (x *exchange) begin(g *Gateway, w http.ResponseWriter, r *http.Request, t T
 	}
 	x.trace = &trace.Trace{RequestID: x.id, Time: x.start, Method: r.Method, Host: r.Host, Path: t.Path, SourceIP: x.source, API: t.APIID,
 		Steps: make([]trace.Step, 0, 10)}
+	if t.mapped != "" {
+		x.trace.Pass("domain", t.mapped)
+	}
 	if tr := x.trace; len(r.RequestURI) > 1000 { // parts of it would hold all of it for as long as the trace is kept
 		tr.Method, tr.Path, tr.API = strings.Clone(tr.Method), strings.Clone(tr.Path), strings.Clone(tr.API)
 	}

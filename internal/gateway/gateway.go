@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/domains"
 	"github.com/gatehouse-dev/gatehouse/internal/gateway/authorizer"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 	"github.com/gatehouse-dev/gatehouse/internal/iam"
@@ -73,8 +74,10 @@ type Target struct {
 
 	// Of a request that came by a custom domain: its mapping names the stage, and the path has no stage.
 	Custom bool
-	Stage  string // "": the path's first segment names it all the same
-	Base   string // the base path, which Path does not have: "/v1"; "" for none
+	Stage  string          // "": the path's first segment names it all the same
+	Base   string          // the base path, which Path does not have: "/v1"; "" for none
+	Client *domains.Client // whose certificate a domain with mutual TLS has verified; nil: none
+	mapped string          // what the domain has for the path, for the trace
 }
 
 // Gateway serves requests to APIs. It is safe for concurrent use.

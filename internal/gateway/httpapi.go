@@ -131,7 +131,9 @@ func (x *httpExchange) selectStage(k *httpAPIs) bool {
 	first, rest, _ := strings.Cut(decoded[1:], "/")
 	stage := "$default"
 	named, err := apis.HasStage(ctx, id, first)
-	if err == nil && first != "" && named {
+	if x.t.Stage != "" { // a mapping names it; functions see it in the path all the same
+		stage, x.full = x.t.Stage, x.stagePath()
+	} else if err == nil && first != "" && named {
 		stage = first
 		x.path = decoded[1+len(first):]
 		if rest == "" && x.path == "" {
@@ -161,8 +163,8 @@ func (x *httpExchange) selectStage(k *httpAPIs) bool {
 		x.trace.Stage = stage
 	}
 	switch {
-	case x.snap.Disabled:
-		x.trace.Fail("api", "the API's execute-api endpoint is disabled", "DisableExecuteApiEndpoint true", "false")
+	case x.snap.Disabled && !x.t.Custom:
+		x.trace.Fail("api", "the API's execute-api endpoint is disabled", "DisableExecuteApiEndpoint true", "false, or the API's custom domain")
 		x.fail(http.StatusNotFound, "Not Found")
 		return false
 	case !x.snap.Deployed:

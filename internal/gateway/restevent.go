@@ -181,6 +181,9 @@ func (x *restExchange) appendContext(b []byte, who bool) []byte {
 }
 
 func (x *restExchange) appendIdentityREST(b []byte) []byte {
+	if c := x.t.Client; c != nil {
+		b = append(appendClient(b, c), ',')
+	}
 	for _, name := range [...]string{"cognitoIdentityPoolId", "accountId", "cognitoIdentityId", "caller"} {
 		b = append(appendOptional(b, name, x.signer(name)), ',')
 	}

@@ -131,6 +131,11 @@ func (c contextNode) Property(name string) any {
 	switch full {
 	case "identity", "authorizer", "authorizer.claims", "error":
 		return contextNode{c.x, full + ".", c.response}
+	case "identity.clientCert", "identity.clientCert.validity":
+		if c.x.t.Client == nil {
+			return nil
+		}
+		return contextNode{c.x, full + ".", c.response}
 	case "requestOverride":
 		if !c.response {
 			return overrideNode{&c.x.override, false}
