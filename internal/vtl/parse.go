@@ -8,6 +8,8 @@ import (
 // maxNesting bounds blocks, strings and parentheses inside each other in a template's source.
 const maxNesting = 200
 
+const tooDeep = "nested too deeply"
+
 // macroNames finds the macros of a template, for one may be used before its definition.
 var macroNames = regexp.MustCompile(`#(?:macro|\{macro\})[ \t]*\(\s*([A-Za-z_][\w-]*)`)
 
@@ -62,6 +64,8 @@ type parser struct {
 	s    string
 	i    int
 	base int // where s begins in the template
+
+	noIndex map[int]bool // brackets that were tried as an index, and are text
 }
 
 func (p *parser) fail(reason string) error { return p.failAt(p.i, reason) }
@@ -132,7 +136,7 @@ func (p *parser) word() string {
 
 func (p *parser) down() error {
 	if p.c.depth >= maxNesting {
-		return p.fail("nested too deeply")
+		return p.fail(tooDeep)
 	}
 	p.c.depth++
 	return nil
@@ -253,7 +257,7 @@ func (p *parser) reference() (*reference, bool, error) {
 			}
 			ref.chain = append(ref.chain, a)
 			continue
-		case c == '[':
+		case c == '[' && !p.noIndex[p.i]:
 			at := p.i
 			p.i++
 			p.space()
@@ -264,6 +268,12 @@ func (p *parser) reference() (*reference, bool, error) {
 					return nil, false, p.failAt(at, "expected an index and ]")
 				}
 				p.i = at // text that begins with a bracket
+				if bad, ok := err.(*SyntaxError); !ok || bad.Reason != tooDeep {
+					if p.noIndex == nil {
+						p.noIndex = map[int]bool{}
+					}
+					p.noIndex[at] = true
+				}
 				break
 			}
 			ref.chain = append(ref.chain, access{kind: index, args: []expr{e}})
@@ -277,4 +287,3 @@ func (p *parser) reference() (*reference, bool, error) {
 	ref.source = p.s[start:p.i]
 	return ref, quiet, nil
 }
-
