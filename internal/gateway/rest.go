@@ -153,8 +153,10 @@ func (x *restExchange) selectStage() bool {
 	x.full, x.path = decoded, decoded
 	stage := x.t.Stage
 	if stage == "" {
-		stage, x.path, _ = strings.Cut(decoded[1:], "/")
-		x.path = "/" + x.path
+		stage, _, _ = strings.Cut(decoded[1:], "/")
+		if x.path = decoded[1+len(stage):]; x.path == "" {
+			x.path = "/"
+		}
 	}
 	ctx, id := x.r.Context(), x.t.APIID
 	x.snap, err = x.k.apis.Snapshot(ctx, id, stage)
@@ -219,7 +221,7 @@ func decodeSegments(path string) (string, error) {
 // selectMethod finds the method that serves the request.
 func (x *restExchange) selectMethod() bool {
 	var m *restapis.Method
-	if name := x.r.Method; name != http.MethodConnect && name != http.MethodTrace {
+	if name := x.r.Method; callable(name) {
 		var r *restapis.Resource
 		if r, m = x.snap.Match(name, x.path); m == nil {
 			want := "a resource; the stage has none like it"
@@ -232,8 +234,8 @@ func (x *restExchange) selectMethod() bool {
 		}
 	}
 	if m == nil {
-		if x.r.Method == http.MethodConnect || x.r.Method == http.MethodTrace {
-			x.trace.Fail("route", "the method is for proxies on the way", x.r.Method, "another method")
+		if !callable(x.r.Method) {
+			x.trace.Fail("route", "no API can be called with the method", x.r.Method, "GET, HEAD, OPTIONS, PATCH, POST, PUT or DELETE")
 		}
 		x.refuseAs(v1.GatewayResponseTypeMissingAuthenticationToken, "Missing Authentication Token")
 		return false

@@ -147,9 +147,9 @@ func (x *restExchange) refuseCaller() {
 // permitted checks that the API may invoke the method's function.
 func (x *restExchange) permitted() bool {
 	in := x.method.Integration
-	source := "arn:aws:execute-api:" + x.api.Region + ":" + x.api.Account + ":" + x.api.ID + "/" + x.api.Stage + "/" + x.r.Method + x.method.Resource.Path
-	if x.testing != nil {
-		source = "arn:aws:execute-api:" + x.api.Region + ":" + x.api.Account + ":" + x.api.ID + "/test-invoke-stage/" + x.r.Method + x.method.Resource.Path
+	source := x.method.source
+	if source == "" {
+		source = x.snap.ARN(x.r.Method, x.method.Resource.Path)
 	}
 	switch in.Credentials {
 	case "":

@@ -284,6 +284,17 @@ func TestRESTIAM(t *testing.T) {
 		!strings.HasPrefix(w.Body.String(), `{"Message":"User: arn:aws:sts::123456789012:assumed-role/caller/CognitoIdentityCredentials is not authorized to perform: execute-api:Invoke on resource: arn:aws:execute-api:us-east-1:********9012:`+f.api+`/prod/GET/x`) {
 		t.Errorf("%d %s %s", w.Code, w.Header(), w.Body)
 	}
+
+	f.rolePolicy("caller", `{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:us-east-1:*:`+f.api+`/prod/GET/x"}`)
+	want(t, do(guest, nil), 200, "Hello")
+	e.RequestContext.Identity = nil
+	f.check(json.Unmarshal(f.event, &e))
+	if d := cmp.Diff(map[string]any{"cognitoIdentityPoolId": "us-east-1:pool", "cognitoIdentityId": "us-east-1:me", "cognitoAuthenticationType": "authenticated",
+		"cognitoAuthenticationProvider": "cognito-idp.us-east-1.amazonaws.com/us-east-1_A,cognito-idp.us-east-1.amazonaws.com/us-east-1_A:CognitoSignIn:3f4e",
+		"accountId": "123456789012", "accessKey": guest.id, "caller": id + ":CognitoIdentityCredentials", "user": id + ":CognitoIdentityCredentials",
+		"userArn": "arn:aws:sts::123456789012:assumed-role/caller/CognitoIdentityCredentials", "sourceIp": "203.0.113.7", "userAgent": nil, "principalOrgId": nil}, e.RequestContext.Identity); d != "" {
+		t.Error(d)
+	}
 }
 
 func TestRESTResourcePolicy(t *testing.T) {

@@ -123,9 +123,26 @@ func (x *restExchange) restHeaders(bodySize int, f func(name string, values []st
 		if name == "content-length" { // REST APIs do not show it
 			return
 		}
-		f(http.CanonicalHeaderKey(name), values)
+		f(canonical(name), values)
 	})
 }
+
+// canonical returns a header name in canonical form, for the common ones without allocating.
+func canonical(name string) string {
+	if c, ok := raised[name]; ok {
+		return c
+	}
+	return http.CanonicalHeaderKey(name)
+}
+
+// raised is never written to.
+var raised = func() map[string]string {
+	m := make(map[string]string, len(lowered))
+	for c, l := range lowered {
+		m[l] = c
+	}
+	return m
+}()
 
 // appendContext appends requestContext. who tells whether the authorizer has been asked.
 func (x *restExchange) appendContext(b []byte, who bool) []byte {

@@ -42,6 +42,8 @@ type restMethod struct {
 	throttle   *bucket
 	limit      string
 
+	source string // ARN for the function's policy; "" where the method is ANY
+
 	requests  map[string]*template // request templates by content type
 	responses []restResponse
 	mappings  []mapping
@@ -127,6 +129,9 @@ func (k *restAPIs) compileMethod(p *restPlan, s *restapis.Snapshot, m *restapis.
 	in := m.Integration
 	if in == nil {
 		return out
+	}
+	if m.HTTP != "ANY" {
+		out.source = s.ARN(m.HTTP, m.Resource.Path)
 	}
 	out.requests = compileTemplates(in.Templates)
 	out.mappings = compileMappings(in.Parameters)
