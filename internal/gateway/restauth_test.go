@@ -291,7 +291,7 @@ func TestRESTIAM(t *testing.T) {
 	f.check(json.Unmarshal(f.event, &e))
 	if d := cmp.Diff(map[string]any{"cognitoIdentityPoolId": "us-east-1:pool", "cognitoIdentityId": "us-east-1:me", "cognitoAuthenticationType": "authenticated",
 		"cognitoAuthenticationProvider": "cognito-idp.us-east-1.amazonaws.com/us-east-1_A,cognito-idp.us-east-1.amazonaws.com/us-east-1_A:CognitoSignIn:3f4e",
-		"accountId": "123456789012", "accessKey": guest.id, "caller": id + ":CognitoIdentityCredentials", "user": id + ":CognitoIdentityCredentials",
+		"accountId":                     "123456789012", "accessKey": guest.id, "caller": id + ":CognitoIdentityCredentials", "user": id + ":CognitoIdentityCredentials",
 		"userArn": "arn:aws:sts::123456789012:assumed-role/caller/CognitoIdentityCredentials", "sourceIp": "203.0.113.7", "userAgent": nil, "principalOrgId": nil}, e.RequestContext.Identity); d != "" {
 		t.Error(d)
 	}
