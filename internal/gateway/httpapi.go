@@ -73,7 +73,7 @@ func (x *httpExchange) serve(k *httpAPIs) {
 	}
 	preflight := x.plan.cors != nil && x.r.Method == http.MethodOptions && x.r.Header["Origin"] != nil && x.r.Header["Access-Control-Request-Method"] != nil
 	var found *httpapis.Route
-	if m := x.r.Method; m != http.MethodConnect && m != http.MethodTrace { // are for proxies on the way, not for APIs
+	if m := x.r.Method; callable(m) {
 		found = x.snap.Match(m, x.path)
 	}
 	if found == nil {
@@ -233,4 +233,14 @@ func (x *httpExchange) appendPathParameters(b []byte) []byte {
 		b = appendString(b, value)
 	})
 	return append(b, '}')
+}
+
+// callable tells whether an API can be called with a method. Of others, CONNECT and TRACE are for proxies on the
+// way, and "get" would pass by a policy that speaks of GET.
+func callable(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return false
 }
