@@ -161,7 +161,7 @@ func TestHosts(t *testing.T) {
 			check(t, s.Create(ctx, regional(name)))
 		}
 		for name, want := range map[string]string{"api.example.com": "api.example.com", "Api.Example.Com.": "api.example.com", "other.example.com": "*.example.com",
-			"a.b.example.com": "", "example.com": "", "auth.example.com": "", "": "", ".": "", "localhost": "", "*.example.com": "*.example.com"} {
+			"a.b.example.com": "", "example.com": "", "auth.example.com": "", "": "", ".": "", ".example.com": "", "localhost": "", "*.example.com": "*.example.com"} {
 			got := ""
 			if h := host(t, s, name); h != nil {
 				got = h.Domain

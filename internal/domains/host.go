@@ -84,7 +84,7 @@ func (h *Host) Keys() []string {
 // index finds hosts.
 type index struct {
 	mu      sync.RWMutex
-	names   map[string]bool // of all domains that there are, and perhaps of some that were; nil: not read yet
+	names   map[string]bool // of all domains that there are, and perhaps of some that were, wildcards without their *; nil: not read yet
 	hosts   map[string]*Host
 	changes uint64
 }
@@ -100,12 +100,13 @@ func (x *index) drop(id string) {
 		return
 	}
 	if x.names != nil {
-		x.names[name] = true
+		x.names[strings.TrimPrefix(name, "*")] = true
 	}
-	delete(x.hosts, name)
+	delete(x.hosts, strings.TrimPrefix(name, "*"))
 }
 
-// find looks for a host in memory. known is false if the store must be asked.
+// find looks for a host in memory. known is false if the store must be asked: for the domain name, or for all names
+// if that is "".
 func (x *index) find(host string) (name string, h *Host, known bool, changes uint64) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -115,16 +116,21 @@ func (x *index) find(host string) (name string, h *Host, known bool, changes uin
 	if len(x.names) == 0 {
 		return "", nil, true, x.changes
 	}
-	if name = host; !x.names[name] {
-		dot := strings.IndexByte(host, '.')
-		if dot < 0 {
-			return "", nil, true, x.changes
-		}
-		if name = "*" + host[dot:]; !x.names[name] {
-			return "", nil, true, x.changes
-		}
+	key := host
+	name = host
+	if strings.HasPrefix(host, "*") {
+		key = host[1:]
 	}
-	h = x.hosts[name]
+	if !x.names[key] || key == "" || key[0] == '.' && key == host {
+		dot := strings.IndexByte(host, '.')
+		if dot <= 0 || !x.names[host[dot:]] {
+			return "", nil, true, x.changes
+		}
+		name, key = "", host[dot:]
+	}
+	if h = x.hosts[key]; h == nil && name == "" {
+		name = "*" + key
+	}
 	return name, h, h != nil, x.changes
 }
 
@@ -135,10 +141,7 @@ func (s *Service) Host(ctx context.Context, host string) (*Host, error) {
 	for {
 		name, h, known, changes := s.index.find(host)
 		if known {
-			if h != nil && s.reserved(host) {
-				return nil, nil
-			}
-			return h, nil
+			return s.lead(h, host), nil
 		}
 		if name == "" {
 			if err := s.readNames(ctx, changes); err != nil {
@@ -158,14 +161,20 @@ func (s *Service) Host(ctx context.Context, host string) (*Host, error) {
 			if s.index.hosts == nil {
 				s.index.hosts = map[string]*Host{}
 			}
-			s.index.hosts[name] = h
+			s.index.hosts[strings.TrimPrefix(name, "*")] = h
 		}
 		s.index.mu.Unlock()
-		if s.reserved(host) {
-			return nil, nil
-		}
-		return h, nil
+		return s.lead(h, host), nil
 	}
+}
+
+// lead returns h, unless the server itself answers to the name: a wildcard may have it below it, and its public URL
+// may have changed.
+func (s *Service) lead(h *Host, host string) *Host {
+	if h != nil && s.own != nil && s.own(host) {
+		return nil
+	}
+	return h
 }
 
 // lower is a host name in lower case, without the dot at its end; almost always as it is.
@@ -184,7 +193,7 @@ func (x *index) forget(name string, changes uint64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.changes == changes {
-		delete(x.names, name)
+		delete(x.names, strings.TrimPrefix(name, "*"))
 	}
 }
 
@@ -194,7 +203,7 @@ func (s *Service) readNames(ctx context.Context, changes uint64) error {
 	err := s.db.View(ctx, func(tx *store.Tx) error {
 		list, _, err := documents.List(tx, "", "", 0)
 		for _, d := range list {
-			names[d.Name] = true
+			names[strings.TrimPrefix(d.Name, "*")] = true
 		}
 		return err
 	})

@@ -13,21 +13,20 @@ import (
 // openDomains makes what keeps custom domains, with the certificates that lie in files.
 func (e *Engine) openDomains(box *seal.Key) error {
 	cfg := &e.cfg
-	o := domains.Options{DB: e.db, Seal: box, Account: cfg.Account, Objects: e.buckets, Own: e.ownHost, Logger: cfg.Logger, Now: cfg.Now}
+	public, err := url.Parse(e.PublicURL())
+	if err != nil {
+		return err
+	}
+	publicName, addrName := strings.ToLower(public.Hostname()), strings.ToLower(hostOf(cfg.Addr))
+	o := domains.Options{DB: e.db, Seal: box, Account: cfg.Account, Objects: e.buckets, Logger: cfg.Logger, Now: cfg.Now,
+		Own: func(name string) bool { return name == publicName || name == addrName }} // no custom domain takes them
 	if cfg.Certificates != "" {
-		var err error
 		if o.Certificates, err = domains.OpenCertificates(cfg.Certificates, cfg.Now, cfg.Logger); err != nil {
 			return err
 		}
 	}
 	e.hosts = domains.New(o)
 	return nil
-}
-
-// ownHost tells whether a name is the one in the server's public URL or its address: no custom domain takes it.
-func (e *Engine) ownHost(name string) bool {
-	public, err := url.Parse(e.PublicURL())
-	return err == nil && name == strings.ToLower(public.Hostname()) || name == strings.ToLower(hostOf(e.cfg.Addr))
 }
 
 // frontDomain answers a request whose host is a custom domain of APIs. An address, which most requests of a local
