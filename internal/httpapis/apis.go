@@ -31,14 +31,9 @@ func (s *Service) CreateApi(ctx context.Context, in *v2.CreateApiRequest) (*v2.C
 	if strings.TrimSpace(in.Name) == "" {
 		return nil, bad("Name must not be empty")
 	}
-	a := &api{Region: wire.CallFrom(ctx).Region}
-	now := s.now().UTC()
-	a.GetApiResponse = v2.GetApiResponse{
-		ApiKeySelectionExpression: shape.Ptr(apiKeySelection), RouteSelectionExpression: shape.Ptr(routeSelection),
-		CorsConfiguration: in.CorsConfiguration, CreatedDate: &now, Description: in.Description,
-		DisableExecuteApiEndpoint: shape.Ptr(shape.Val(in.DisableExecuteApiEndpoint)), IpAddressType: shape.Ptr(v2.IpAddressTypeIpv4),
-		Name: &in.Name, ProtocolType: &in.ProtocolType, Tags: in.Tags, Version: in.Version,
-	}
+	a := s.newAPI(ctx)
+	a.CorsConfiguration, a.Description, a.Name, a.Tags, a.Version = in.CorsConfiguration, in.Description, &in.Name, in.Tags, in.Version
+	set(&a.DisableExecuteApiEndpoint, in.DisableExecuteApiEndpoint)
 	set(&a.IpAddressType, in.IpAddressType)
 	if a.Tags == nil {
 		a.Tags = map[string]string{}
@@ -58,6 +53,14 @@ func (s *Service) CreateApi(ctx context.Context, in *v2.CreateApiRequest) (*v2.C
 		return nil, err
 	}
 	return shape.Ptr(v2.CreateApiResponse(*s.answer(a))), nil
+}
+
+// newAPI returns an API of the caller's region with what all have.
+func (s *Service) newAPI(ctx context.Context) *api {
+	now := s.now().UTC()
+	return &api{Region: wire.CallFrom(ctx).Region, GetApiResponse: v2.GetApiResponse{
+		ApiKeySelectionExpression: shape.Ptr(apiKeySelection), RouteSelectionExpression: shape.Ptr(routeSelection), CreatedDate: &now,
+		DisableExecuteApiEndpoint: shape.Ptr(false), IpAddressType: shape.Ptr(v2.IpAddressTypeIpv4), ProtocolType: shape.Ptr(v2.ProtocolTypeHttp)}}
 }
 
 // quickCreate adds the parts that AWS makes of a target.

@@ -3,6 +3,7 @@ package httpapis
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"strconv"
@@ -15,11 +16,20 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
+// Objects opens what was uploaded: BodyS3Location of AWS::ApiGatewayV2::Api.
+type Objects interface {
+	OpenObject(ctx context.Context, bucket, key, versionID string) (io.ReadCloser, int64, error)
+}
+
 // Options make a Service.
 type Options struct {
-	DB        *store.DB
-	Account   string           // 12 digits
-	Domains   *domains.Service // nil: domains of its own
+	DB      *store.DB
+	Account string           // 12 digits
+	Domains *domains.Service // nil: domains of its own
+	Objects Objects          // nil: BodyS3Location is refused
+	// Ask asks the policies of the caller of ctx's call for what an OpenAPI document brings, by action and resource; passedTo is of
+	// iam:PassRole the service that gets the role. What other operations bring was asked before they came. Nil: not asked.
+	Ask       func(ctx context.Context, action, resource, passedTo string) error
 	PublicURL func() string    // of this server, without a slash at its end: "http://127.0.0.1:4566"
 	Logger    *slog.Logger     // nil: discard
 	Now       func() time.Time // nil: time.Now
@@ -36,13 +46,15 @@ type Service struct {
 	now       func() time.Time
 	cache     snapshots
 	domains   *domains.Service
+	objects   Objects
+	ask       func(ctx context.Context, action, resource, passedTo string) error
 }
 
 var _ v2.Handler = (*Service)(nil)
 
 // New makes a service of o.
 func New(o Options) *Service {
-	s := &Service{db: o.DB, account: o.Account, publicURL: o.PublicURL, log: o.Logger, now: o.Now}
+	s := &Service{db: o.DB, account: o.Account, objects: o.Objects, ask: o.Ask, publicURL: o.PublicURL, log: o.Logger, now: o.Now}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -185,12 +185,14 @@ func checkRouteAuthorizer(tx *store.Tx, apiID string, r *route, kind, invalid st
 	return nil
 }
 
+const onlyProxies = "Currently, an API with a protocol type of HTTP may only be associated with proxy integrations (AWS_PROXY, HTTP_PROXY)"
+
 // checkIntegration normalises and checks an integration.
 func checkIntegration(i *integration) error {
 	kind := shape.Val(i.IntegrationType)
 	switch {
 	case kind != v2.IntegrationTypeAwsProxy && kind != v2.IntegrationTypeHttpProxy:
-		return bad("Currently, an API with a protocol type of HTTP may only be associated with proxy integrations (AWS_PROXY, HTTP_PROXY)")
+		return bad(onlyProxies)
 	case shape.Val(i.ConnectionType) == v2.ConnectionTypeVpcLink || shape.Val(i.ConnectionId) != "":
 		return unsupported("Private integrations (connection type VPC_LINK) are")
 	case shape.Val(i.IntegrationSubtype) != "":
