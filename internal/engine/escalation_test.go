@@ -151,3 +151,57 @@ func TestPassedToAPIs(t *testing.T) {
 		t.Errorf("a stack: %s", events)
 	}
 }
+
+// TestDeniedMethod calls a method of a REST API that a policy denies, in every way that could lead to it.
+func TestDeniedMethod(t *testing.T) {
+	e := startEphemeral(t)
+	root := e.root()
+	rest := func(method, path, body string) string {
+		t.Helper()
+		got := e.signed(t, root, "apigateway", method, path, "", body)
+		if !strings.HasPrefix(got, "20") {
+			t.Fatalf("%s %s: %s", method, path, got)
+		}
+		return got
+	}
+	made := rest("POST", "/restapis", `{"name":"x"}`)
+	base := "/restapis/" + between(made, `"id":"`, `"`)
+	at := rest("POST", base+"/resources/"+between(made, `"rootResourceId":"`, `"`), `{"pathPart":"private"}`)
+	method := base + "/resources/" + between(at, `"id":"`, `"`) + "/methods/ANY"
+	rest("PUT", method, `{"authorizationType":"AWS_IAM"}`)
+	rest("PUT", method+"/responses/200", `{}`)
+	rest("PUT", method+"/integration", `{"type":"MOCK","requestTemplates":{"application/json":"{\"statusCode\":200}"}}`)
+	rest("PUT", method+"/integration/responses/200", `{}`)
+	rest("POST", base+"/deployments", `{"stageName":"v1"}`)
+
+	const all = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"*"}`
+	ann := e.user(t, "ann", all+`]}`)
+	eve := e.user(t, "eve", all+`,{"Effect":"Deny","Action":"execute-api:Invoke","Resource":["arn:aws:execute-api:*:*:*/v1/GET/private"]}]}`)
+	host := strings.TrimPrefix(base, "/restapis/") + ".execute-api.us-east-1.amazonaws.com"
+	call := func(k key, method, path string) int {
+		r := httptest.NewRequest(method, "http://"+host+path, nil)
+		r.RequestURI = ""
+		sigv4.Sign(r, sigv4.EmptyPayload, k.id, k.secret, k.token, "execute-api", "us-east-1", time.Now())
+		r.RequestURI, r.URL.Scheme, r.URL.Host = path, "", ""
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		return w.Code
+	}
+	if got := call(eve, "POST", "/v1/private"); got != 200 {
+		t.Errorf("another method: %d", got)
+	}
+	for _, c := range []struct {
+		method, path string
+		ann          int
+	}{
+		{"GET", "/v1/private", 200}, {"GET", "/v1/private/", 200}, {"GET", "/v1/%70rivate", 200}, {"GET", "/v1/private?a=b", 200}, {"GET", "/v1/private%2F", 403}, {"GET", "/v1//private", 403},
+		{"get", "/v1/private", 403}, {"Get", "/v1/private", 403}, {"GETS", "/v1/private", 403},
+	} {
+		if got := call(ann, c.method, c.path); got != c.ann {
+			t.Errorf("%s %s, allowed: %d", c.method, c.path, got)
+		}
+		if got := call(eve, c.method, c.path); got != 403 {
+			t.Errorf("%s %s, denied: %d", c.method, c.path, got)
+		}
+	}
+}

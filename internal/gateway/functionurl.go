@@ -87,8 +87,8 @@ func (x *urlExchange) serve() {
 	if x.full = x.t.Path; x.full == "" {
 		x.full = "/"
 	}
-	if m := x.r.Method; m == http.MethodConnect || m == http.MethodTrace {
-		x.trace.Fail("method", "functions are not called with it", m, "")
+	if !callable(x.r.Method) {
+		x.trace.Fail("method", "functions are not called with it", x.r.Method, "")
 		x.fail(http.StatusMethodNotAllowed, "MethodNotAllowedException", "Method Not Allowed")
 		return
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
@@ -88,6 +89,15 @@ func methodARN(r *authorizer.Request) string {
 	return "arn:aws:execute-api:" + r.API.Region + ":" + r.API.Account + ":" + r.API.ID + "/" + r.API.Stage + "/" + r.HTTP.Method + r.Path
 }
 
+// policyPath is a path as policies see it: as a slash at its end leads to the same method, it must not lead past
+// what is said of that.
+func policyPath(path string) string {
+	if len(path) > 1 {
+		return strings.TrimSuffix(path, "/")
+	}
+	return path
+}
+
 // callAuthorizer runs the function of an authorizer.
 func (x *restExchange) callAuthorizer(z *restapis.Authorizer, event []byte) (out []byte, thrown string, err error) {
 	return x.askFunction(&functionAuthorizer{id: z.ID, functionARN: z.FunctionARN, credentials: z.Credentials, fault: z.Fault, timeout: 29 * time.Second}, event)
@@ -97,7 +107,7 @@ func (x *restExchange) callAuthorizer(z *restapis.Authorizer, event []byte) (out
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
 func (x *restExchange) authorized() bool {
 	m, p := x.method, x.snap.Policy
-	x.auth = authorizer.Request{HTTP: x.r, API: x.api, Path: x.path, SourceIP: x.source, Start: x.start, Trace: x.trace, Body: x, Logger: x.g.Logger}
+	x.auth = authorizer.Request{HTTP: x.r, API: x.api, Path: policyPath(x.path), SourceIP: x.source, Start: x.start, Trace: x.trace, Body: x, Logger: x.g.Logger}
 	ok := true
 	began := x.g.Now()
 	defer func() { x.authMillis = x.g.Now().Sub(began).Milliseconds() }()
