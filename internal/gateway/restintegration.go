@@ -277,7 +277,7 @@ func (x *restExchange) invokeMapped() {
 	}
 	switch {
 	case !json.Valid(req.body):
-		x.trace.Fail("integration", "what the mapping makes is not JSON, which functions take", excerpt(req.body), "JSON")
+		x.trace.Fail("integration", "what the mapping makes is not JSON, which functions take", itoa(len(req.body))+" bytes", "JSON")
 		x.integrationError = "Could not parse request body into json"
 		x.broken()
 		return
@@ -365,7 +365,7 @@ func (x *restExchange) mock() {
 	}
 	m := statusOfMock.FindSubmatch(req.body)
 	if m == nil {
-		x.trace.Fail("integration", "the template of a mock makes no statusCode", excerpt(req.body), `{"statusCode": 200}`)
+		x.trace.Fail("integration", "the template of a mock makes no statusCode", itoa(len(req.body))+" bytes", `{"statusCode": 200}`)
 		x.integrationError = "the mock has no statusCode"
 		x.broken()
 		return

@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/base64"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -127,13 +128,18 @@ func (x *restExchange) validate() bool {
 	}
 	if len(wrong) > 0 {
 		x.validation = "[" + strings.Join(wrong, ", ") + "]"
-		x.trace.Fail("validation", "the body does not fit model "+model.Name, excerpt([]byte(x.validation)), "a body that fits the model's schema")
+		if x.trace != nil { // what the validator quotes of the body may be a secret
+			said := quotedValue.ReplaceAllString(x.validation, "$1 …")
+			x.trace.Fail("validation", "the body does not fit model "+model.Name, excerpt([]byte(said)), "a body that fits the model's schema")
+		}
 		x.refuseAs(v1.GatewayResponseTypeBadRequestBody, "Invalid request body")
 		return false
 	}
 	x.trace.Pass("validation", "body, by model "+model.Name)
 	return true
 }
+
+var quotedValue = regexp.MustCompile(`(instance value|input string) (\("(?:[^"\\]|\\.)*"\)|\([^)]*\)|"(?:[^"\\]|\\.)*")`)
 
 // requestBody reads the body, and unpacks it where the API takes compressed ones.
 func (x *restExchange) requestBody() ([]byte, bool) {

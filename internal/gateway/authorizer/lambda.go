@@ -240,6 +240,9 @@ func (z *lambda) ask(r *Request, out *Result, token, arn string) *LambdaResult {
 		out.Refusal, out.Why = Unauthorized, "Unauthorized"
 		return nil
 	case thrown != "":
+		if r.Trace != nil {
+			thrown = withoutToken(thrown, token)
+		}
 		r.Trace.Fail("authorizer", "the function failed", thrown, `an answer, or an error with the message "Unauthorized"`)
 		out.Refusal, out.Why = Fault, "the function failed"
 		return nil
@@ -252,6 +255,16 @@ func (z *lambda) ask(r *Request, out *Result, token, arn string) *LambdaResult {
 	}
 	r.Trace.Pass("authorizer", "the function has answered")
 	return res
+}
+
+// withoutToken takes the token out of what a function says of it.
+func withoutToken(text, token string) string {
+	for _, part := range append(strings.Fields(token), token) {
+		if len(part) > 6 { // not Bearer
+			text = strings.ReplaceAll(text, part, "***")
+		}
+	}
+	return text[:min(len(text), 300)]
 }
 
 func (z *lambda) form() string {
