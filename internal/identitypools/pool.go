@@ -75,7 +75,7 @@ const google = "accounts.google.com"
 var (
 	userPoolName = regexp.MustCompile(`^cognito-idp\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[\w-]+_[0-9A-Za-z]+$`)
 	oidcARN      = regexp.MustCompile(`^arn:aws[\w-]*:iam::\d{12}:oidc-provider/.+$`)
-	samlARN      = regexp.MustCompile(`^arn:aws[\w-]*:iam::\d{12}:saml-provider/[\w._-]{1,128}$`)
+	samlARN      = regexp.MustCompile(`^arn:aws[\w-]*:iam::\d{12}:saml-provider/[\w._-]+$`)
 	roleARN      = regexp.MustCompile(`^arn:aws[\w-]*:iam::\d{12}:role/[\w+=,.@/-]+$`)
 )
 

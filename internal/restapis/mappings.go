@@ -12,7 +12,7 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
-var basePath = regexp.MustCompile(`^[a-zA-Z0-9$_.+!*'()-]{1,300}$`)
+var basePath = regexp.MustCompile(`^[a-zA-Z0-9$_.+!*'()-]+$`)
 
 const noBasePath = "(none)"
 
@@ -31,7 +31,7 @@ func settleMapping(m *domains.Mapping, v *v1.BasePathMapping) error {
 	if key != m.Key && strings.Contains(key, "/") { // one of several levels, which the other API made, may stay
 		return bad("API Gateway V1 doesn't support the slash character (/) in base path mappings. To create a multi-level base path mapping, use API Gateway V2.")
 	}
-	if key != m.Key && key != "" && !basePath.MatchString(key) {
+	if key != m.Key && key != "" && (len(key) > 300 || !basePath.MatchString(key)) {
 		return bad("Invalid base path: %s. It may have letters, numbers and $-_.+!*'()", key)
 	}
 	m.Key, m.APIID, m.Stage = key, shape.Val(v.RestApiId), strings.TrimSpace(shape.Val(v.Stage))

@@ -14,9 +14,9 @@ import (
 )
 
 var (
-	stageName     = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,128}$`)
-	variableName  = regexp.MustCompile(`^[A-Za-z0-9_]{1,64}$`)
-	variableValue = regexp.MustCompile(`^[A-Za-z0-9\-._~:/?#&=,]{0,512}$`)
+	stageName     = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
+	variableName  = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+	variableValue = regexp.MustCompile(`^[A-Za-z0-9\-._~:/?#&=,]*$`)
 )
 
 // maxVariables bounds the variables of a stage.
@@ -30,7 +30,7 @@ func newStage(name, deployment string, at time.Time) *v1.Stage {
 
 // checkStage holds a stage against AWS's rules.
 func (s *Service) checkStage(tx *store.Tx, a *api, st *v1.Stage) error {
-	if !stageName.MatchString(*st.StageName) {
+	if len(*st.StageName) > 128 || !stageName.MatchString(*st.StageName) {
 		return bad("Stage name only allows a-zA-Z0-9_-")
 	}
 	for _, id := range []*string{st.DeploymentId, canaryDeployment(st)} {
@@ -58,10 +58,10 @@ func (s *Service) checkStage(tx *store.Tx, a *api, st *v1.Stage) error {
 			return v1.LimitExceededException("The maximum number of stage variables, %d, has been exceeded", maxVariables)
 		}
 		for _, k := range sortedKeys(vars) {
-			if !variableName.MatchString(k) {
+			if len(k) > 64 || !variableName.MatchString(k) {
 				return bad("Stage variable names must be alphanumeric and underscore characters: %s", k)
 			}
-			if !variableValue.MatchString(vars[k]) {
+			if len(vars[k]) > 512 || !variableValue.MatchString(vars[k]) {
 				return bad("Invalid stage variable value: %s. Please use values with alphanumeric characters and the symbols ',  -', '.', '_', ':', '/', '?', '&', '=', and ','.", vars[k])
 			}
 		}

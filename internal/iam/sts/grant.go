@@ -171,10 +171,10 @@ func lasts(role *iam.Role, wanted *int64) (time.Duration, error) {
 	return d, nil
 }
 
-var sourceIdentityForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+var sourceIdentityForm = regexp.MustCompile(`^[\w+=,.@-]*$`)
 
 func checkSourceIdentity(s string) bool {
-	return s == "" || sourceIdentityForm.MatchString(s) && !strings.HasPrefix(strings.ToLower(s), "aws:")
+	return s == "" || len(s) >= 2 && len(s) <= 64 && sourceIdentityForm.MatchString(s) && !strings.HasPrefix(strings.ToLower(s), "aws:")
 }
 
 // limits are the policies that a request gives a session.

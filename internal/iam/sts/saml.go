@@ -24,7 +24,7 @@ import (
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_saml_assertions.html
 const samlAttribute = "https://aws.amazon.com/SAML/Attributes/"
 
-var samlSessionName = regexp.MustCompile(`^[a-zA-Z_0-9+=,.@-]{2,64}$`)
+var samlSessionName = regexp.MustCompile(`^[a-zA-Z_0-9+=,.@-]*$`)
 
 // AssumeRoleWithSAML gives a role to the subject of an assertion.
 func (s *Service) AssumeRoleWithSAML(ctx context.Context, in *sts.AssumeRoleWithSAMLRequest) (*sts.AssumeRoleWithSAMLResponse, error) {
@@ -53,7 +53,7 @@ func (s *Service) AssumeRoleWithSAML(ctx context.Context, in *sts.AssumeRoleWith
 		return nil, err
 	case name == "":
 		return nil, invalidToken("RoleSessionName is required in AuthnResponse")
-	case !samlSessionName.MatchString(name):
+	case len(name) < 2 || len(name) > 64 || !samlSessionName.MatchString(name):
 		return nil, invalidToken("RoleSessionName in AuthnResponse must match [a-zA-Z_0-9+=,.@-]{2,64}")
 	}
 	source, err := single(a, "SourceIdentity")
