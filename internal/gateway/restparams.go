@@ -139,7 +139,7 @@ func (x *restExchange) validate() bool {
 	return true
 }
 
-var quotedValue = regexp.MustCompile(`(instance value|input string) (\("(?:[^"\\]|\\.)*"\)|\([^)]*\)|"(?:[^"\\]|\\.)*")`)
+var quotedValue = regexp.MustCompile(`(instance value|string|found:) (\("(?:[^"\\]|\\.)*"\)|\([^)]*\)|"(?:[^"\\]|\\.)*"|[-+.0-9eE]+)`)
 
 // requestBody reads the body, and unpacks it where the API takes compressed ones.
 func (x *restExchange) requestBody() ([]byte, bool) {

@@ -163,3 +163,40 @@ func TestRESTExecutionLog(t *testing.T) {
 		t.Error("the log holds a token:\n", got)
 	}
 }
+
+// TestRESTTracesHoldNoValues looks into the traces of refusals for what the requests held.
+func TestRESTTracesHoldNoValues(t *testing.T) {
+	f := memoryREST(t)
+	_, err := f.rest.CreateModel(f.ctx, &v1.CreateModelRequest{RestApiId: f.api, Name: "M", ContentType: "application/json",
+		Schema: shape.Ptr(`{"type":"object","properties":{"p":{"type":"string","minLength":20,"pattern":"^[0-9]+$","enum":["a"]},"n":{"type":"number","maximum":3}}}`)})
+	f.check(err)
+	v, err := f.rest.CreateRequestValidator(f.ctx, &v1.CreateRequestValidatorRequest{RestApiId: f.api, Name: shape.Ptr("v"), ValidateRequestBody: shape.Ptr(true)})
+	f.check(err)
+	f.method("POST /v", func(in *v1.PutMethodRequest) {
+		in.RequestValidatorId, in.RequestModels = v.Id, map[string]string{"application/json": "M"}
+	}, nil)
+	f.aws("POST /t", `$input.path('$.p')`, nil)
+	f.method("GET /z", f.authorizer(&v1.CreateAuthorizerRequest{Type: "TOKEN", IdentitySource: shape.Ptr("method.request.header.Authorization")}), nil)
+	f.authorize = func(e map[string]any) (string, string, error) {
+		return `{"errorMessage":"bad token ` + strings.TrimPrefix(e["authorizationToken"].(string), "Bearer ") + `"}`, "Unhandled", nil
+	}
+	f.deploy()
+	for _, path := range []string{"POST /prod/v", "POST /prod/t", "GET /prod/z"} {
+		verb, path, _ := strings.Cut(path, " ")
+		body := ""
+		if verb == "POST" {
+			body = `{"p":"pass\"word!","n":8817263}`
+		}
+		w, tr := f.call(verb, path, body, "Authorization: Bearer secret-token")
+		if w.Code < 400 {
+			t.Error(path, w.Code)
+		}
+		for _, s := range tr.Steps {
+			for _, secret := range []string{"word!", "8817263", "secret-token"} {
+				if strings.Contains(s.Detail+s.Got+s.Want, secret) {
+					t.Errorf("%s: %+v", path, s)
+				}
+			}
+		}
+	}
+}
