@@ -218,8 +218,11 @@ func (s *Service) SessionCaller(ctx context.Context, ses *session.Session) (*Cal
 	if err := sameOwner(id, ses); err != nil {
 		return nil, err
 	}
-	if len(tags) > 0 { // session tags go over the role's
+	if len(tags) > 0 { // session tags go over the role's; keys count in any case
 		all := maps.Clone(tags)
+		for key := range c.Tags {
+			maps.DeleteFunc(all, func(k, _ string) bool { return strings.EqualFold(k, key) })
+		}
 		maps.Copy(all, c.Tags)
 		c.Tags = all
 	}

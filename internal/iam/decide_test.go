@@ -115,7 +115,7 @@ func TestDecideSession(t *testing.T) {
 		web := caller(func(ses *session.Session) {
 			ses.Provider, ses.SourceIdentity, ses.MFA = "cognito-identity.amazonaws.com", "ann", true
 			ses.Context = map[string][]string{"cognito-identity.amazonaws.com:aud": {"eu-west-1:pool"}}
-			ses.Tags = map[string]string{"own": "session"}
+			ses.Tags = map[string]string{"Own": "session"} // keys count in any case
 		})
 		for _, tc := range []struct {
 			c      *Caller
