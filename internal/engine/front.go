@@ -49,6 +49,9 @@ func (e *Engine) front(w http.ResponseWriter, r *http.Request) {
 		e.admin.ServeHTTP(w, r)
 		return
 	}
+	if e.answersStack(w, r) {
+		return
+	}
 	if t, ok := signin.Match(r); ok {
 		e.signin.Serve(w, r, t)
 		return

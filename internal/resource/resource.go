@@ -40,9 +40,11 @@ type Result struct {
 	PhysicalID string
 	Attrs      map[string]any // for Fn::GetAtt, by attribute name: "Arn", "Endpoint.Address"
 	Ref        string         // what Ref returns, if it is not PhysicalID
+	NoEcho     bool           // Attrs are not to be shown where a stack shows properties
 }
 
-// Handler makes, changes and removes resources of one type. Its methods are called with properties that
+// Handler makes, changes and removes resources of one type. A Create that fails and returns a PhysicalID all
+// the same has left something: that is deleted with the rollback. Its methods are called with properties that
 // the schema has passed. An error's text becomes the resource's status reason. After a crash a
 // step may be run again with the same Token.
 type Handler interface {

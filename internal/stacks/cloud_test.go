@@ -231,7 +231,9 @@ func open(t testing.TB, db *store.DB, c *cloud, change ...func(*Options)) *bench
 	}
 	b.Service = New(o)
 	for _, typ := range b.Resources() {
-		o.Registry.Register(typ)
+		if _, own := o.Registry.Lookup(typ.Name); !own {
+			o.Registry.Register(typ)
+		}
 	}
 	if err := b.Start(t.Context()); err != nil {
 		t.Fatal(err)

@@ -56,6 +56,9 @@ func (r *run) gone() {
 		if _, err := tx.Exec("DELETE FROM stack_exports WHERE stack_id = $1", r.stack.ID); err != nil {
 			return err
 		}
+		if _, err := questions.DeleteAll(tx, handles(r.stack.ID)); err != nil {
+			return err
+		}
 		return dropChangeSets(tx, r.stack.ID)
 	})
 }
@@ -244,7 +247,7 @@ func (r *run) deleteStep(d *doom) *step {
 		r.put(row)
 		unsure := make([]*resource.Request, len(doomed))
 		for i, t := range doomed {
-			if t.Unsure && !t.Exists {
+			if t.Unsure && !t.Exists && t.Physical == "" {
 				unsure[i] = r.request(row, t, t.Token, r.stack.Tags)
 			}
 		}

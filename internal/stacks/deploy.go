@@ -228,8 +228,12 @@ func (r *run) deployed(row *Resource, cancelled bool, shown map[string]any, res 
 	if err != nil {
 		r.note(row, err)
 		row.Step.Failed = true
-		// A handler whose time was up may have made the resource all the same.
-		row.Unsure = row.Unsure && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
+		if !row.Exists && res.PhysicalID != "" {
+			row.Physical = res.PhysicalID // something is there, and is to be deleted
+		} else {
+			// A handler whose time was up may have made the resource all the same.
+			row.Unsure = row.Unsure && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
+		}
 		r.put(row)
 		if cancelled {
 			return errFailed
@@ -246,7 +250,7 @@ func (r *run) deployed(row *Resource, cancelled bool, shown map[string]any, res 
 	if res.PhysicalID != "" {
 		row.Physical = res.PhysicalID
 	}
-	row.RefValue, row.Attrs = res.Ref, attrs
+	row.RefValue, row.Attrs, row.NoEcho = res.Ref, attrs, res.NoEcho
 	if cancelled {
 		row.Step.Failed = true
 		r.put(row)
@@ -358,6 +362,9 @@ func (r *run) finish(status, why string) {
 		if err := endChangeSet(tx, r.stack.ID, op.ChangeSet, ok); err != nil {
 			return err
 		}
+		if _, err := questions.DeleteAll(tx, r.stack.ID); err != nil {
+			return err
+		}
 		return dropOperation(tx, r.stack.ID)
 	})
 }
@@ -450,7 +457,7 @@ func (r *run) undoStep(row *Resource) *step {
 		if res.PhysicalID != "" {
 			old.Physical = res.PhysicalID
 		}
-		old.RefValue, old.Attrs = res.Ref, attrs
+		old.RefValue, old.Attrs, old.NoEcho = res.Ref, attrs, res.NoEcho
 		row.State, row.Old = old, nil
 		r.status(row, cfn.ResourceStatusUpdateComplete, "", nil)
 		return nil

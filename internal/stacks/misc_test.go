@@ -534,7 +534,7 @@ func (anything) Create(_ context.Context, r *resource.Request) (resource.Result,
 	res := resource.Result{PhysicalID: r.PhysicalName(100, false), Attrs: map[string]any{}}
 	if s != nil {
 		for a := range s.Attributes {
-			res.Attrs[a] = "arn:aws:x:us-east-1:000000000000:" + a
+			res.Attrs[a] = "arn:aws:lambda:us-east-1:000000000000:function:" + a
 		}
 	}
 	return res, nil

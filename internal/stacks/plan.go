@@ -57,15 +57,19 @@ type evaluator struct {
 	d      *desired
 	values *resolver
 	eval   *template.Eval
-	masked *template.Eval // nil: nothing must be hidden
+	masked *template.Eval // with **** for what must not be shown
+	hides  bool           // there is such
 }
 
 func (s *Service) evaluator(ctx context.Context, d *desired, self string, state func(string) (*State, bool)) *evaluator {
-	v := &resolver{ctx: ctx, s: s, region: d.pseudo.Region, self: self, tpl: d.tpl, state: state}
-	e := &evaluator{d: d, values: v, eval: template.NewEval(d.tpl, d.params, d.pseudo, v)}
-	if params, any := masked(d.params); any {
-		e.masked = template.NewEval(d.tpl, params, d.pseudo, v)
-	}
+	e := &evaluator{d: d}
+	e.values = &resolver{ctx: ctx, s: s, region: d.pseudo.Region, self: self, tpl: d.tpl, state: state, hidden: &e.hides}
+	e.eval = template.NewEval(d.tpl, d.params, d.pseudo, e.values)
+	hide := *e.values
+	hide.mask = true
+	var params template.Params
+	params, e.hides = masked(d.params)
+	e.masked = template.NewEval(d.tpl, params, d.pseudo, &hide)
 	return e
 }
 
@@ -76,6 +80,11 @@ func (e *evaluator) resource(reg *resource.Registry, r *template.Resource) (sp s
 	}
 	if err := reg.Check(r.Type, r.LogicalID, sp.props); err != nil {
 		return sp, err
+	}
+	if token, ok := sp.props["ServiceToken"].(string); ok && (r.Type == resource.CustomResource || strings.HasPrefix(r.Type, "Custom::")) {
+		if err := checkServiceToken(token); err != nil {
+			return sp, err
+		}
 	}
 	if r.Metadata != nil {
 		v, err := e.eval.Value(r.Metadata)
@@ -105,7 +114,7 @@ func (e *evaluator) resource(reg *resource.Registry, r *template.Resource) (sp s
 
 // shown returns the properties as they may be shown.
 func (e *evaluator) shown(r *template.Resource, props map[string]any) map[string]any {
-	if e.masked == nil {
+	if !e.hides {
 		return props
 	}
 	if m, err := e.masked.Properties(r); err == nil {
@@ -190,7 +199,10 @@ func (s *Service) plan(ctx context.Context, st *Stack, rows map[string]*Resource
 func (s *Service) compare(it *item, tagsChanged bool) {
 	schema, _ := s.o.Registry.Schema(it.typ)
 	it.changes = schema.Changes(it.row.Props, it.props)
-	for _, c := range it.changes {
+	for i, c := range it.changes {
+		if c.Property == "ServiceToken" && schema.Open {
+			it.changes[i].Replace, c.Replace = resource.Never, resource.Never // but it must not change: custom.Update
+		}
 		it.replace = max(it.replace, c.Replace)
 	}
 	it.metadata = it.spec.metadata != it.row.Metadata

@@ -8,7 +8,12 @@ import (
 
 // Resources returns the resource types that need no other service.
 func (s *Service) Resources() []resource.Type {
-	return []resource.Type{{Name: "AWS::CDK::Metadata", Handler: metadata{}}}
+	return []resource.Type{
+		{Name: "AWS::CDK::Metadata", Handler: metadata{}},
+		{Name: resource.CustomResource, Handler: custom{s}},
+		{Name: "AWS::CloudFormation::WaitConditionHandle", Handler: waitHandle{s}},
+		{Name: "AWS::CloudFormation::WaitCondition", Handler: waitCondition{s}},
+	}
 }
 
 // metadata is AWS::CDK::Metadata: it says which constructs a template was made with, and does nothing.

@@ -35,6 +35,7 @@ type run struct {
 	stopped string // why the forward phase was ended before its time
 	pending batch
 	last    map[string]int64 // times of events, which make up their ids
+	since   int64            // the time of the last event before the operation
 }
 
 // batch is what the next commit makes durable.
@@ -53,7 +54,7 @@ const (
 func (s *Service) newRun(st *Stack, op *Operation, rows map[string]*Resource, d *desired) *run {
 	return &run{
 		s: s, ctx: s.background(op.Call), stack: st, op: op, rows: rows, next: d,
-		wake: make(chan struct{}, 1), done: make(chan struct{}), last: map[string]int64{},
+		wake: make(chan struct{}, 1), done: make(chan struct{}), last: map[string]int64{}, since: st.LastEvent,
 	}
 }
 
@@ -177,8 +178,9 @@ func (r *run) drop(row *Resource) {
 
 // now returns the time for an event. Events with the same id get times of their own.
 func (r *run) now(id string) int64 {
-	t := max(r.s.o.Now().UnixMilli(), r.last[id]+1)
+	t := max(r.s.o.Now().UnixMilli(), r.last[id]+1, r.since+1)
 	r.last[id] = t
+	r.stack.LastEvent = max(r.stack.LastEvent, t)
 	return t
 }
 
@@ -229,6 +231,7 @@ type step struct {
 	// cancel notes that the phase was ended while the call runs. May be nil.
 	cancel    func()
 	cancelled bool
+	halt      chan struct{} // closed then; those who wait for others look at it: haltedBy
 }
 
 // call runs a handler.
@@ -288,6 +291,7 @@ func (r *run) phase(steps []*step, on onFailure) (failed []*step, err error) {
 			if !st.cancelled && st.cancel != nil {
 				st.cancelled = true
 				st.cancel()
+				close(st.halt)
 			}
 		}
 	}
@@ -306,8 +310,13 @@ func (r *run) phase(steps []*step, on onFailure) (failed []*step, err error) {
 		}
 	}
 	results := make(chan outcome, len(steps))
+	closed, closing, suspended := r.s.closed, false, false
 	take := func(o outcome) {
 		running = slices.DeleteFunc(running, func(st *step) bool { return st == o.st })
+		if errors.Is(o.err, errClosing) {
+			closing, suspended = true, true // it goes on with the next server
+			return
+		}
 		ended(o.st, o.st.end(o.res, o.err))
 	}
 	renew := time.NewTicker(leaseTime / 3)
@@ -318,7 +327,6 @@ func (r *run) phase(steps []*step, on onFailure) (failed []*step, err error) {
 		defer t.Stop()
 		deadline = t.C
 	}
-	closed, closing := r.s.closed, false
 	for {
 		calls := map[*step]call{}
 		for !stopping && !closing && len(ready) > 0 && len(running) < parallel {
@@ -329,6 +337,7 @@ func (r *run) phase(steps []*step, on onFailure) (failed []*step, err error) {
 				ended(st, err)
 				continue
 			}
+			st.halt = make(chan struct{})
 			running = append(running, st)
 			calls[st] = do
 		}
@@ -340,7 +349,7 @@ func (r *run) phase(steps []*step, on onFailure) (failed []*step, err error) {
 		}
 		for st, do := range calls {
 			go func() {
-				res, err := safely(ctx, do)
+				res, err := safely(context.WithValue(ctx, haltKey{}, st.halt), do)
 				results <- outcome{st, res, err}
 			}()
 		}
@@ -387,7 +396,7 @@ func (r *run) phase(steps []*step, on onFailure) (failed []*step, err error) {
 			return nil, r.ctx.Err()
 		}
 	}
-	if closing && left > 0 && !stopping {
+	if suspended || closing && left > 0 && !stopping {
 		return nil, errClosing
 	}
 	return failed, nil

@@ -43,6 +43,7 @@ type Options struct {
 
 	Objects   ObjectReader                                           // for TemplateURL; nil: refused
 	Parameter func(ctx context.Context, name string) (string, error) // the parameter store; nil: refused
+	Functions Functions                                              // for custom resources; nil: refused
 	Outputs   func(value string) string                              // rewrites outputs that are shown; nil: as they are
 	Seal      *seal.Key                                              // seals properties and secrets at rest; nil: stored as they are
 	Logger    *slog.Logger                                           // nil: discard
@@ -68,6 +69,8 @@ type Service struct {
 	closing bool
 	closed  chan struct{} // closed with closing
 	wg      sync.WaitGroup
+
+	listeners map[string]map[chan struct{}]bool // who waits for what id: a question's, or a stack's
 }
 
 var _ cfn.Handler = (*Service)(nil)
@@ -80,8 +83,10 @@ func New(o Options) *Service {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Service{o: o, owner: ident.UUID(), runs: map[string]*run{}, closed: make(chan struct{})}
+	s := &Service{o: o, owner: ident.UUID(), runs: map[string]*run{}, closed: make(chan struct{}), listeners: map[string]map[chan struct{}]bool{}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	o.DB.OnChange(questions.Name, s.changed)
+	o.DB.OnChange(stacks.Name, s.changed)
 	return s
 }
 

@@ -16,6 +16,7 @@ type Stack struct {
 	Created        int64
 	Updated        int64
 	Deleted        int64
+	LastEvent      int64 // of an operation that has ended
 
 	Description  string
 	Template     string // id of the template document, "" while in review
@@ -87,7 +88,8 @@ type State struct {
 	OnReplace string `json:",omitempty"` // UpdateReplacePolicy
 
 	Exists      bool   `json:",omitempty"` // it was made and not deleted
-	Unsure      bool   `json:",omitempty"` // a creation has begun whose result is not known
+	Unsure      bool   `json:",omitempty"` // a creation has begun whose result is not known; with Physical, one that failed and left that
+	NoEcho      bool   `json:",omitempty"` // Attrs are not to be shown
 	Token       string `json:",omitempty"` // of the creation
 	DeleteToken string `json:",omitempty"`
 }

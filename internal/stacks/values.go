@@ -24,6 +24,9 @@ type resolver struct {
 	state func(logical string) (st *State, known bool)
 
 	exports map[string]string // that were asked for
+
+	mask   bool  // hide what is not to be shown
+	hidden *bool // set where something was not to be shown
 }
 
 var (
@@ -52,7 +55,15 @@ func (r *resolver) GetAtt(logical, attr string) (any, error) {
 		return template.Unknown{Logical: logical, Attr: attr}, nil
 	}
 	if v, ok := st.Attrs[attr]; ok {
+		if st.NoEcho {
+			if *r.hidden = true; r.mask {
+				return "*****", nil
+			}
+		}
 		return clone(v), nil
+	}
+	if schema, ok := r.s.o.Registry.Schema(typ); ok && schema.Open {
+		return nil, &template.Error{Message: "CustomResource attribute error: Vendor response doesn't contain " + attr + " attribute in object for resource " + logical}
 	}
 	// Some attributes are properties that were given.
 	if v, ok := st.Props[attr]; ok {
