@@ -89,7 +89,9 @@ func (x *restExchange) noteRequest() {
 
 // noteEnd notes how it went.
 func (x *restExchange) noteEnd() {
-	if x.trace != nil {
+	if x.integrationError != "" && x.errType != "" {
+		x.note("Execution failed due to configuration error: %s", x.integrationError)
+	} else if x.trace != nil {
 		for _, s := range x.trace.Steps {
 			if !s.OK {
 				x.note("Execution failed: %s", strings.TrimSpace(s.Detail+" "+s.Got))

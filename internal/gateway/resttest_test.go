@@ -40,6 +40,13 @@ func TestRESTTestInvoke(t *testing.T) {
 	if strings.Contains(*out.Log, "a-secret") {
 		t.Error("the log holds a token")
 	}
+	f.method("GET /malformed", nil, nil)
+	f.invoke = func(context.Context, []byte) ([]byte, string, error) { return []byte(`{"statusCode":200,"cookies":[]}`), "", nil }
+	out, err = f.rest.TestInvokeMethod(f.ctx, &v1.TestInvokeMethodRequest{RestApiId: f.api, ResourceId: f.resource("/malformed"), HttpMethod: "GET"})
+	f.check(err)
+	if *out.Status != 502 || !strings.Contains(*out.Log, "Execution failed due to configuration error: Malformed Lambda proxy response\n") {
+		t.Errorf("%d %s", *out.Status, *out.Log)
+	}
 	f.invoke = func(context.Context, []byte) ([]byte, string, error) { return nil, "", context.DeadlineExceeded }
 	out, err = f.rest.TestInvokeMethod(f.ctx, &v1.TestInvokeMethodRequest{RestApiId: f.api, ResourceId: f.resource("/x/{id}"), HttpMethod: "POST"})
 	f.check(err)
