@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
 )
 
 // executionLog is what happens to a request, step by step: the log of a test, or of a method whose stage settings ask
@@ -89,9 +91,12 @@ func (x *restExchange) noteRequest() {
 
 // noteEnd notes how it went.
 func (x *restExchange) noteEnd() {
-	if x.integrationError != "" && x.errType != "" {
+	switch {
+	case x.errType == v1.GatewayResponseTypeIntegrationTimeout:
+		x.note("Execution failed due to a timeout error")
+	case x.integrationError != "" && x.errType != "":
 		x.note("Execution failed due to configuration error: %s", x.integrationError)
-	} else if x.trace != nil {
+	case x.trace != nil:
 		for _, s := range x.trace.Steps {
 			if !s.OK {
 				x.note("Execution failed: %s", strings.TrimSpace(s.Detail+" "+s.Got))

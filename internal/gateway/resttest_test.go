@@ -41,7 +41,9 @@ func TestRESTTestInvoke(t *testing.T) {
 		t.Error("the log holds a token")
 	}
 	f.method("GET /malformed", nil, nil)
-	f.invoke = func(context.Context, []byte) ([]byte, string, error) { return []byte(`{"statusCode":200,"cookies":[]}`), "", nil }
+	f.invoke = func(context.Context, []byte) ([]byte, string, error) {
+		return []byte(`{"statusCode":200,"cookies":[]}`), "", nil
+	}
 	out, err = f.rest.TestInvokeMethod(f.ctx, &v1.TestInvokeMethodRequest{RestApiId: f.api, ResourceId: f.resource("/malformed"), HttpMethod: "GET"})
 	f.check(err)
 	if *out.Status != 502 || !strings.Contains(*out.Log, "Execution failed due to configuration error: Malformed Lambda proxy response\n") {
@@ -50,7 +52,7 @@ func TestRESTTestInvoke(t *testing.T) {
 	f.invoke = func(context.Context, []byte) ([]byte, string, error) { return nil, "", context.DeadlineExceeded }
 	out, err = f.rest.TestInvokeMethod(f.ctx, &v1.TestInvokeMethodRequest{RestApiId: f.api, ResourceId: f.resource("/x/{id}"), HttpMethod: "POST"})
 	f.check(err)
-	if *out.Status != 504 || !strings.Contains(*out.Log, "Execution failed: ") {
+	if *out.Status != 504 || !strings.Contains(*out.Log, "Execution failed due to a timeout error") {
 		t.Errorf("%d %s", *out.Status, *out.Log)
 	}
 
