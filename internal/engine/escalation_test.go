@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"net/url"
 	"strconv"
@@ -204,4 +205,42 @@ func TestDeniedMethod(t *testing.T) {
 			t.Errorf("%s %s, denied: %d", c.method, c.path, got)
 		}
 	}
+}
+
+// TestStrangersBodies sends long bodies without being anybody: they must not be read into memory.
+func TestStrangersBodies(t *testing.T) {
+	e := startEphemeral(t)
+	for _, c := range []struct{ what, method, path, target, auth, want string }{
+		{"an unknown key", "PUT", "/2015-03-31/functions/f/code", "", "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261121/us-east-1/lambda/aws4_request, SignedHeaders=host;x-amz-date, Signature=" + strings.Repeat("0", 64), "UnrecognizedClientException"},
+		{"no key", "PUT", "/2015-03-31/functions/f/code", "", "", "MissingAuthenticationTokenException"},
+		{"an open operation", "POST", "/", "AWSCognitoIdentityProviderService.SignUp", "", "RequestEntityTooLargeException"},
+	} {
+		body := &counted{left: 40 << 20}
+		r := httptest.NewRequest(c.method, e.URL()+c.path, body)
+		r.ContentLength = body.left
+		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		r.Header.Set("X-Amz-Date", time.Now().UTC().Format("20060102T150405Z"))
+		for name, value := range map[string]string{"X-Amz-Target": c.target, "Authorization": c.auth} {
+			if value != "" {
+				r.Header.Set(name, value)
+			}
+		}
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		if answer := w.Body.String() + w.Header().Get("X-Amzn-Errortype"); !strings.Contains(answer, c.want) || body.read > 2<<20 {
+			t.Errorf("%s: %d %s, after %d bytes", c.what, w.Code, answer, body.read)
+		}
+	}
+}
+
+// counted is a body that counts what is read of it.
+type counted struct{ left, read int64 }
+
+func (c *counted) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(c.left, int64(len(p)))
+	c.left, c.read = c.left-n, c.read+n
+	return int(n), nil
 }

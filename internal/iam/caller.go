@@ -37,7 +37,10 @@ func CallerOf(c *wire.Call) *Caller {
 // Root is the account's root as a caller: the server itself, and anybody in open mode.
 func (s *Service) Root() *Caller { return s.root }
 
-var _ wire.Authenticator = (*Service)(nil)
+var (
+	_ wire.Authenticator = (*Service)(nil)
+	_ wire.Doorkeeper    = (*Service)(nil)
+)
 
 // errUnknownKey is what a stranger learns: not whether the key, its token or its owner is missing.
 func errUnknownKey() error { return &wire.AuthError{Problem: wire.UnknownAccessKey} }
@@ -66,6 +69,19 @@ func (s *Service) Authenticate(ctx context.Context, r *http.Request, bodySHA256 
 		return id, nil
 	}
 	return wire.Identity{}, s3Words(err, sig, signingName)
+}
+
+// Known turns away a request whose access key or session token is not good, whatever its signature. It
+// implements [wire.Doorkeeper].
+func (s *Service) Known(ctx context.Context, r *http.Request) error {
+	if s.Open { // strangers are let in
+		return nil
+	}
+	sig, err := sigv4.Parse(r)
+	if err == nil {
+		_, _, err = s.caller(ctx, sig)
+	}
+	return err
 }
 
 // s3Words: S3 has an error of its own for a token that is none.

@@ -18,6 +18,12 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, r *http.Request, bodySHA256 func() (string, error), signingName string) (Identity, error)
 }
 
+// Doorkeeper is an [Authenticator] that is asked first, before a long body is read into memory, whether
+// anybody can have signed r. The errors are those of Authenticate.
+type Doorkeeper interface {
+	Known(ctx context.Context, r *http.Request) error
+}
+
 // Identity is an authenticated caller.
 type Identity struct {
 	Principal string // ARN

@@ -31,9 +31,19 @@ func (x *exchange) readBody() error {
 			return shape.Errorf("UnknownOperationException", 400, "A request to %s has Content-Type application/x-amz-json-1.1", m.Endpoint)
 		}
 	}
-	body, err := readBounded(r.Body, r.ContentLength, x.maxBody())
+	limit := x.maxBody()
+	if r.ContentLength < 0 || r.ContentLength > maxStranger {
+		if op != nil && op.Unsigned || !Signed(r) {
+			limit = min(limit, maxStranger)
+		} else if d, ok := x.s.o.Auth.(Doorkeeper); ok {
+			if err := d.Known(r.Context(), r); err != nil {
+				return err
+			}
+		}
+	}
+	body, err := readBounded(r.Body, r.ContentLength, limit)
 	if err != nil {
-		return x.bodyError(err)
+		return x.bodyError(err, limit)
 	}
 	x.raw, x.req.Body = body, body
 	if streamed { // elsewhere the signature covers the body itself, so it is in memory anyway
@@ -41,6 +51,10 @@ func (x *exchange) readBody() error {
 	}
 	return nil
 }
+
+// maxStranger bounds what is read of a body before it is known that somebody signs it: nothing that needs no
+// signature is longer than a SAML response, of 100,000 characters, in a form.
+const maxStranger = 1 << 20
 
 func (x *exchange) maxBody() int64 {
 	if f := x.t.Service.MaxBody; f != nil && x.t.Operation != nil {
@@ -85,7 +99,7 @@ func readBounded(body io.Reader, length, limit int64) ([]byte, error) {
 }
 
 // bodyError words what can go wrong while a body is read.
-func (x *exchange) bodyError(err error) error {
+func (x *exchange) bodyError(err error, limit int64) error {
 	var e *shape.Error
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -96,11 +110,11 @@ func (x *exchange) bodyError(err error) error {
 		x.w.Header()["Connection"] = []string{"close"}
 		switch x.t.Service.Model.Protocol {
 		case shape.QueryXML:
-			return shape.Errorf("RequestEntityTooLarge", 413, "Request must be smaller than %d bytes for the %s operation", x.maxBody(), x.call.Operation)
+			return shape.Errorf("RequestEntityTooLarge", 413, "Request must be smaller than %d bytes for the %s operation", limit, x.call.Operation)
 		case shape.RESTXML:
 			return shape.Errorf("MaxMessageLengthExceeded", 400, "Your request was too large.")
 		}
-		return shape.Errorf("RequestEntityTooLargeException", 413, "Request must be smaller than %d bytes for the %s operation", x.maxBody(), x.call.Operation)
+		return shape.Errorf("RequestEntityTooLargeException", 413, "Request must be smaller than %d bytes for the %s operation", limit, x.call.Operation)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return shape.Errorf("IncompleteBody", 400, "You did not provide the number of bytes specified by the Content-Length HTTP header")
 	}
@@ -174,12 +188,13 @@ func (x *exchange) prepareBody(who Identity) error {
 		x.req.Stream = body
 		return nil
 	}
-	b, err := readBounded(body, body.Size(), x.maxBody())
+	limit := x.maxBody()
+	b, err := readBounded(body, body.Size(), limit)
 	if err == nil && body.Size() == 0 {
 		_, err = io.Copy(io.Discard, body) // an empty body has a hash, too
 	}
 	if err != nil {
-		return x.bodyError(err)
+		return x.bodyError(err, limit)
 	}
 	x.req.Body = b
 	return nil
