@@ -4,18 +4,17 @@ import (
 	"context"
 	"errors"
 
-	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
 	"github.com/gatehouse-dev/gatehouse/internal/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/iam/access"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
-// askOfImports lets imports of REST APIs ask policies for what stands in documents. A refusal is worded as an
-// error of the operation: within a stack it is the status of a resource.
-func askOfImports(policies *access.Authorizer) func(ctx context.Context, action, resource, passedTo string) error {
+// askOfImports lets imports of APIs ask policies for what stands in documents, as operations of m. A refusal is worded
+// as an error of the operation: within a stack it is the status of a resource.
+func askOfImports(policies *access.Authorizer, m *shape.Model) func(ctx context.Context, action, resource, passedTo string) error {
 	return func(ctx context.Context, action, resource, passedTo string) error {
-		err := policies.Ask(ctx, &v1.Model, action, resource, passedTo)
+		err := policies.Ask(ctx, m, action, resource, passedTo)
 		var denied *wire.AuthError
 		if errors.As(err, &denied) {
 			return shape.Errorf("AccessDeniedException", 403, "%s", denied.Error())

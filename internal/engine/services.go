@@ -79,9 +79,9 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	if err := e.openDomains(box); err != nil {
 		return err
 	}
-	e.apis = httpapis.New(httpapis.Options{DB: e.db, Domains: e.hosts, Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 	policies := e.authorizer()
-	e.rest = restapis.New(restapis.Options{DB: e.db, Seal: box, Domains: e.hosts, Objects: e.buckets, Assumable: e.gatewayMayBe, Ask: askOfImports(policies), Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
+	e.apis = httpapis.New(httpapis.Options{DB: e.db, Domains: e.hosts, Objects: e.buckets, Ask: askOfImports(policies, &apigatewayv2.Model), Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
+	e.rest = restapis.New(restapis.Options{DB: e.db, Seal: box, Domains: e.hosts, Objects: e.buckets, Assumable: e.gatewayMayBe, Ask: askOfImports(policies, &apigateway.Model), Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.registry = new(resource.Registry) // filled below
 	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Functions: e.functions, Account: cfg.Account, Outputs: e.reachable, Seal: box,
@@ -96,7 +96,7 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 		{Model: &cognitoidp.Model, Handler: e.pools},
 		{Model: &cognitoidentity.Model, Handler: e.identities},
 		{Model: &apigateway.Model, Handler: e.rest, MaxBody: restapis.MaxBody},
-		{Model: &apigatewayv2.Model, Handler: e.apis},
+		{Model: &apigatewayv2.Model, Handler: e.apis, MaxBody: httpapis.MaxBody},
 		{Model: &lambda.Model, Handler: e.functions, MaxBody: functions.MaxBody},
 		{Model: &cloudformation.Model, Handler: e.stacks},
 		{Model: &iamapi.Model, Handler: e.iam},

@@ -9,15 +9,14 @@ import (
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
-	"github.com/gatehouse-dev/gatehouse/internal/wire"
 )
 
 // Resources returns the CloudFormation types that the service makes. The physical id of each is its own
 // id, that of a stage its name; the API is found by the property ApiId.
 func (s *Service) Resources() []resource.Type {
 	return []resource.Type{
-		{Name: "AWS::ApiGatewayV2::Api", Handler: apiResource{s}, Properties: []string{"ApiKeySelectionExpression", "CorsConfiguration", "CredentialsArn",
-			"Description", "DisableExecuteApiEndpoint", "DisableSchemaValidation", "IpAddressType", "Name", "ProtocolType", "RouteKey",
+		{Name: "AWS::ApiGatewayV2::Api", Handler: apiResource{s}, Properties: []string{"ApiKeySelectionExpression", "BasePath", "Body", "BodyS3Location",
+			"CorsConfiguration", "CredentialsArn", "Description", "DisableExecuteApiEndpoint", "DisableSchemaValidation", "FailOnWarnings", "IpAddressType", "Name", "ProtocolType", "RouteKey",
 			"RouteSelectionExpression", "Tags", "Target", "Version"}},
 		{Name: "AWS::ApiGatewayV2::Route", Handler: routeResource{s}},
 		{Name: "AWS::ApiGatewayV2::Integration", Handler: integrationResource{s}},
@@ -54,82 +53,6 @@ func without(props map[string]any, names ...string) map[string]any {
 func text(props map[string]any, name string) string {
 	s, _ := props[name].(string)
 	return s
-}
-
-// retag makes the tags of an API or stage those that the properties say.
-func (s *Service) retag(ctx context.Context, path string, r *resource.Request) error {
-	want, err := r.AllTags("Tags")
-	if err != nil {
-		return err
-	}
-	arn := "arn:aws:apigateway:" + wire.CallFrom(ctx).Region + "::/apis/" + path
-	if r.Retags("Tags") {
-		if err := resource.Authorize(ctx, &v2.Model, &v2.TagResourceRequest{ResourceArn: arn, Tags: want}); err != nil {
-			return err
-		}
-	}
-	_, err = s.tagged(ctx, arn, func(t map[string]string) {
-		clear(t)
-		maps.Copy(t, want)
-	})
-	return err
-}
-
-type apiResource struct{ s *Service }
-
-func (h apiResource) result(ctx context.Context, id string) resource.Result {
-	return resource.Result{PhysicalID: id, Attrs: map[string]any{"ApiId": id, "ApiEndpoint": h.s.Endpoint(id),
-		"ExecuteApiArn": "arn:aws:execute-api:" + wire.CallFrom(ctx).Region + ":" + h.s.account + ":" + id}}
-}
-
-func (h apiResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	id := stepID(r, ident.APIID)
-	if _, ok, err := made(ctx, h.s, apis, id); ok || err != nil {
-		return h.result(ctx, id), err
-	}
-	in := new(v2.CreateApiRequest)
-	err := resource.Input(ctx, &v2.Model, in, r.Props, nil)
-	if err != nil {
-		return resource.Result{}, err
-	}
-	if in.Tags, err = r.AllTags("Tags"); err != nil {
-		return resource.Result{}, err
-	}
-	out, err := h.s.CreateApi(step(ctx, r), in)
-	if err != nil {
-		return resource.Result{}, err
-	}
-	return h.result(ctx, *out.ApiId), nil
-}
-
-func (h apiResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
-	in := new(v2.UpdateApiRequest)
-	props := reset(r, map[string]any{"Description": "", "DisableExecuteApiEndpoint": false, "IpAddressType": v2.IpAddressTypeIpv4, "Version": ""})
-	if err := resource.Input(ctx, &v2.Model, in, resource.With(without(props, "ProtocolType", "Tags"), map[string]any{"ApiId": r.PhysicalID}), nil); err != nil {
-		return resource.Result{}, err
-	}
-	if _, err := h.s.UpdateApi(ctx, in); err != nil {
-		return resource.Result{}, err
-	}
-	if r.OldProps["CorsConfiguration"] != nil && r.Props["CorsConfiguration"] == nil {
-		in := &v2.DeleteCorsConfigurationRequest{ApiId: r.PhysicalID}
-		if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
-			return resource.Result{}, err
-		}
-		if _, err := h.s.DeleteCorsConfiguration(ctx, in); err != nil {
-			return resource.Result{}, err
-		}
-	}
-	return h.result(ctx, r.PhysicalID), h.s.retag(ctx, r.PhysicalID, r)
-}
-
-func (h apiResource) Delete(ctx context.Context, r *resource.Request) error {
-	in := &v2.DeleteApiRequest{ApiId: r.PhysicalID}
-	if err := resource.Authorize(ctx, &v2.Model, in); err != nil {
-		return err
-	}
-	_, err := h.s.DeleteApi(ctx, in)
-	return resource.Gone(err, "NotFoundException")
 }
 
 type routeResource struct{ s *Service }
@@ -350,7 +273,7 @@ func (h stageResource) Update(ctx context.Context, r *resource.Request) (resourc
 			return resource.Result{}, err
 		}
 	}
-	return resource.Result{PhysicalID: name}, h.s.retag(ctx, id+"/stages/"+name, r)
+	return resource.Result{PhysicalID: name}, h.s.retag(ctx, id+"/stages/"+name, r, nil)
 }
 
 func (h stageResource) Delete(ctx context.Context, r *resource.Request) error {
