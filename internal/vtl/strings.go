@@ -294,7 +294,11 @@ func (x *exec) split(s, pattern string, limit int) (*jsonpath.Array, error) {
 	}
 	var parts []string
 	last := 0
-	for _, m := range x.matches(re, s, limit-1) {
+	found, err := x.matches(re, s, limit-1)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range found {
 		if m[1] == 0 || m[0] == m[1] && m[0] == len(s) { // an empty match at the start splits nothing
 			continue
 		}
@@ -315,15 +319,20 @@ func (x *exec) split(s, pattern string, limit int) (*jsonpath.Array, error) {
 	return a, x.grow(32 * len(parts))
 }
 
+// stepsOfMatch is what one match of a pattern costs.
+const stepsOfMatch = 8
+
 // matches finds a pattern's matches, at most limit of them if limit is positive.
-func (x *exec) matches(re *regexp.Regexp, s string, limit int) [][]int {
-	if limit <= 0 {
-		limit = -1
+func (x *exec) matches(re *regexp.Regexp, s string, limit int) ([][]int, error) {
+	if err := x.count(1 + len(s)/16); err != nil {
+		return nil, err
 	}
-	if x.count(1+len(s)/16) != nil {
-		return nil // the next step says so
+	most := (x.limits.Steps-x.steps)/stepsOfMatch + 1
+	if limit <= 0 || limit > most {
+		limit = most
 	}
-	return re.FindAllStringSubmatchIndex(s, limit)
+	found := re.FindAllStringSubmatchIndex(s, limit)
+	return found, x.count(len(found) * stepsOfMatch)
 }
 
 // replace is replaceAll and replaceFirst: $1 and ${name} in the replacement are groups, a backslash takes
@@ -335,7 +344,11 @@ func (x *exec) replace(s, pattern, with string, limit int) (string, error) {
 	}
 	var b strings.Builder
 	last := 0
-	for _, m := range x.matches(re, s, limit) {
+	found, err := x.matches(re, s, limit)
+	if err != nil {
+		return "", err
+	}
+	for _, m := range found {
 		before := b.Len()
 		b.WriteString(s[last:m[0]])
 		last = m[1]

@@ -55,6 +55,7 @@ const maxNested = jsonpath.MaxDepth
 // javaText prints maps as {a=b} and lists as [a, b]; arrays of a document, with all that is in them, as
 // JSON. It reports false when left is spent or the value nests too deeply.
 func javaText(b *strings.Builder, v any, depth int, left *int) bool {
+	*left -= 32 // so that many small values end as soon as few large ones
 	if depth > maxNested || b.Len() > *left {
 		return false
 	}
@@ -106,7 +107,7 @@ func small(v any, depth int, left *int) bool {
 	if depth > maxNested || *left < 0 {
 		return false
 	}
-	*left -= 4
+	*left -= 32
 	switch v := v.(type) {
 	case *jsonpath.Object:
 		for i := range v.Len() {

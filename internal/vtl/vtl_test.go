@@ -247,7 +247,7 @@ func TestBounds(t *testing.T) {
 		{"#define($d)$d#end$d", ErrDepth},
 		{`#set($x = 'aaaaaaaa')#foreach($i in [1..100])#set($x = $x + $x)#end`, ErrMemory},
 		{`#set($x = 'aaaaaaaa')#foreach($i in [1..100])#set($x = "$x$x")#end`, ErrOutput},
-		{`#set($x = 'aaaaaaaa')#foreach($i in [1..100])#set($x = $x.replaceAll('a', 'aaaaaaaaaaaaaaaaaaaaaa'))#end`, ErrMemory},
+		{`#set($x = 'aaaaaaaa')#foreach($i in [1..100])#set($x = $x.replaceAll('a', 'aaaaaaaaaaaaaaaaaaaaaa'))#end`, ErrSteps},
 		{`#set($x = 'aaaaaaaa')#foreach($i in [1..100])#set($x = $x.replace('a', $x))#end`, ErrMemory},
 		{`#set($x = 'a'.repeat(10))#set($y = 'a')$y.repeat(2000000000)`, nil},
 		{`#set($y = 'a')$y.repeat(2000000000)`, ErrMemory},
