@@ -42,6 +42,9 @@ type Server struct {
 	Issuer string
 	// PublicURL is the URL under which clients reach the server. Empty: the address that it listens on.
 	PublicURL string
+	// Certificates is a directory with certificates of custom domains of APIs: NAME.crt and NAME.key, or NAME.pem with
+	// both, are arn:aws:acm:REGION:ACCOUNT:certificate/NAME. Empty: the local certificate authority vouches for them.
+	Certificates string
 	// SMTP is smtp://USER:PASSWORD@HOST:PORT to send mail through. Empty: mail is only kept.
 	SMTP string
 	// MailFrom is the sender of mail where a pool names none.
@@ -72,7 +75,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	e, err := engine.Start(ctx, engine.Config{
 		Dir: s.Dir, Addr: s.Addr, Database: s.Database, Ephemeral: s.Ephemeral, Account: s.Account, Region: s.Region,
-		AuthOpen: s.AuthOpen, Issuer: s.Issuer, PublicURL: s.PublicURL, SMTP: s.SMTP, MailFrom: s.MailFrom,
+		AuthOpen: s.AuthOpen, Issuer: s.Issuer, PublicURL: s.PublicURL, Certificates: s.Certificates, SMTP: s.SMTP, MailFrom: s.MailFrom,
 		SealKey: key, Logger: s.Logger, Now: s.Now,
 	})
 	if err != nil {

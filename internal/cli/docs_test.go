@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write docs/cli.md")
 
 // TestDocs: docs/cli.md is what the commands say of themselves.
 func TestDocs(t *testing.T) {
-	for _, name := range []string{"GATEHOUSE_DATA", "GATEHOUSE_ENDPOINT", "GATEHOUSE_DATABASE", "GATEHOUSE_SMTP", "GATEHOUSE_MAIL_FROM", "AWS_REGION", "AWS_DEFAULT_REGION"} {
+	for _, name := range []string{"GATEHOUSE_DATA", "GATEHOUSE_ENDPOINT", "GATEHOUSE_DATABASE", "GATEHOUSE_CERTIFICATES", "GATEHOUSE_SMTP", "GATEHOUSE_MAIL_FROM", "AWS_REGION", "AWS_DEFAULT_REGION"} {
 		t.Setenv(name, "") // they change the defaults that are shown
 	}
 	p := &program{in: strings.NewReader(""), out: newTerm(io.Discard), err: newTerm(io.Discard)}

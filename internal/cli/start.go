@@ -42,6 +42,7 @@ func (f *serverFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.auth, "auth", "signed", "`MODE` of checking calls of the AWS APIs: signed takes a valid signature, open takes any access key for the account's root (loopback only)")
 	fs.StringVar(&f.server.Issuer, "issuer", "", "base `URL` of the issuer of tokens, before /POOL (default: AWS's own, https://cognito-idp.REGION.amazonaws.com)")
 	fs.StringVar(&f.server.PublicURL, "public-url", "", "`URL` under which clients reach this server (default: the address that it listens on)")
+	fs.StringVar(&f.server.Certificates, "certificates", os.Getenv("GATEHOUSE_CERTIFICATES"), "`DIRECTORY` with certificates of custom domains: NAME.crt and NAME.key, or NAME.pem with both, for the ARN …:certificate/NAME (default: the local CA vouches for them)")
 	fs.StringVar(&f.server.SMTP, "smtp", os.Getenv("GATEHOUSE_SMTP"), "`URL` of a server to send mail through, smtp://USER:PASSWORD@HOST:PORT (default: mail is kept for gatehouse mail)")
 	fs.StringVar(&f.server.MailFrom, "mail-from", os.Getenv("GATEHOUSE_MAIL_FROM"), "`ADDRESS` of the sender of mail, where a pool names none (default no-reply@verificationemail.com)")
 	fs.BoolVar(&f.logJSON, "log-json", false, "write the server's log as JSON lines")
