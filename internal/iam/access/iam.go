@@ -74,6 +74,7 @@ newprofile: CreateInstanceProfile
 newprofile if Tags: CreateInstanceProfile=TagInstanceProfile
 profile: AddRoleToInstanceProfile DeleteInstanceProfile GetInstanceProfile ListInstanceProfileTags RemoveRoleFromInstanceProfile
 profile: TagInstanceProfile UntagInstanceProfile
+role: AddRoleToInstanceProfile=PassRole
 arn:{partition}:iam::{account}:instance-profile{PathPrefix:path}: ListInstanceProfiles
 
 {Url:provider}: CreateOpenIDConnectProvider

@@ -136,6 +136,7 @@ func TestQuestions(t *testing.T) {
 		{&iamapi.Model, "CreateAccessKey", `{}`, "", []string{"iam:CreateAccessKey arn:aws:iam::000000000000:user/ops/Ann"}},
 		{&iamapi.Model, "CreateAccessKey", `{"UserName":"bob"}`, "", []string{"iam:CreateAccessKey arn:aws:iam::000000000000:user/bob"}},
 		{&iamapi.Model, "ChangePassword", `{}`, "", []string{"iam:ChangePassword arn:aws:iam::000000000000:user/ops/Ann"}},
+		{&iamapi.Model, "AddRoleToInstanceProfile", `{"InstanceProfileName":"i","RoleName":"worker"}`, "", []string{"iam:AddRoleToInstanceProfile arn:aws:iam::000000000000:instance-profile/i", "iam:PassRole " + role}},
 		{&iamapi.Model, "UpdateUser", `{"UserName":"ANN","NewUserName":"Eve"}`, "", []string{"iam:UpdateUser arn:aws:iam::000000000000:user/ops/Ann", "iam:UpdateUser arn:aws:iam::000000000000:user/ops/Eve"}},
 		{&iamapi.Model, "UpdateUser", `{"UserName":"ann","NewPath":"/new/"}`, "", []string{"iam:UpdateUser arn:aws:iam::000000000000:user/ops/Ann", "iam:UpdateUser arn:aws:iam::000000000000:user/new/Ann"}},
 		{&iamapi.Model, "DeleteOpenIDConnectProvider", `{"OpenIDConnectProviderArn":"issuer.example/x"}`, "", []string{"iam:DeleteOpenIDConnectProvider arn:aws:iam::000000000000:oidc-provider/issuer.example/x"}},
