@@ -7,7 +7,7 @@
 //
 //	Match          which service and operation (match.go, router.go, host.go, scope.go)
 //	credentials    there at all, unless the operation needs none
-//	body           read, bounded; or prepared as a checked stream (body.go, package payload)
+//	body           read, bounded, a long one only if somebody known can have signed it; or prepared as a checked stream (body.go, package payload)
 //	authenticate   the Authenticator; its errors are worded by the protocol (autherror.go)
 //	operation      known at all
 //	decode         the codec: awsjson, restjson, query, restxml
