@@ -137,7 +137,11 @@ func (s *Service) InvokeFunction(ctx context.Context, arnOrName string, payload 
 	if err != nil {
 		return nil, "", err
 	}
-	r, err := s.Runtime.Invoke(ctx, p.spec, &runtime.Invocation{RequestID: ident.RequestID(), Payload: payload, InvokedARN: p.arn})
+	id := runtime.RequestID(ctx)
+	if id == "" {
+		id = ident.RequestID()
+	}
+	r, err := s.Runtime.Invoke(ctx, p.spec, &runtime.Invocation{RequestID: id, Payload: payload, InvokedARN: p.arn})
 	if err != nil {
 		return nil, "", runError(err)
 	}

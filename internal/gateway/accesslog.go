@@ -3,10 +3,12 @@ package gateway
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gatehouse-dev/gatehouse/internal/gateway/authorizer"
 	"github.com/gatehouse-dev/gatehouse/internal/httpapis"
 )
 
@@ -97,7 +99,12 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 		value = x.source
 	case "identity.userAgent":
 		value = x.r.Header.Get("User-Agent")
-	case "integration.status", "integrationStatus", "integration.integrationStatus":
+	case "integration.status": // of a function: what its code says
+		if x.functionStatus != 0 {
+			return number(int64(x.functionStatus))
+		}
+		fallthrough
+	case "integrationStatus", "integration.integrationStatus": // of a function: what Lambda says
 		if x.integrationStatus != 0 {
 			return number(int64(x.integrationStatus))
 		}
@@ -107,6 +114,22 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 		}
 	case "integration.error", "integrationErrorMessage":
 		value = x.integrationError
+	case "awsEndpointRequestId", "integration.requestId":
+		value = x.endpointID
+	case "awsEndpointRequestId2":
+		value = x.endpointID2
+	case "dataProcessed":
+		return number(int64(x.bodySize()) + x.size)
+	case "customDomain.basePathMatched":
+		value = strings.TrimPrefix(x.t.Base, "/")
+	case "error.message":
+		value = x.errorMessage
+	case "error.messageString":
+		if x.errorMessage != "" {
+			return appendString(b, x.errorMessage)
+		}
+	case "error.responseType":
+		value = x.responseType()
 	case "authorizer.error":
 		value = x.caller.Why
 	case "identity.accessKey", "identity.accountId", "identity.caller", "identity.user", "identity.userArn", "identity.cognitoAuthenticationProvider",
@@ -133,6 +156,33 @@ func (x *exchange) appendVariable(b []byte, name string, took time.Duration) []b
 	at := len(b)
 	b = appendString(b, value)
 	return append(b[:at], b[at+1:len(b)-1]...) // without the quotes
+}
+
+// responseType names the kind of error that the gateway answered with, as gateway responses of REST APIs are named;
+// "" if the answer is none of its own.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+func (x *exchange) responseType() string {
+	switch {
+	case x.errorMessage == "":
+		return ""
+	case x.status == http.StatusUnauthorized:
+		return "UNAUTHORIZED"
+	case x.status == http.StatusForbidden:
+		return "ACCESS_DENIED"
+	case x.status == http.StatusNotFound:
+		return "RESOURCE_NOT_FOUND"
+	case x.status == http.StatusRequestEntityTooLarge:
+		return "REQUEST_TOO_LARGE"
+	case x.status == http.StatusTooManyRequests:
+		return "THROTTLED"
+	case x.status < 500:
+		return "DEFAULT_4XX"
+	case x.caller.Refusal != authorizer.None:
+		return "AUTHORIZER_FAILURE"
+	case x.integrationError != "":
+		return "INTEGRATION_FAILURE"
+	}
+	return "DEFAULT_5XX"
 }
 
 // signer returns what an access log shows of who has signed the request.

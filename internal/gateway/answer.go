@@ -27,6 +27,7 @@ func newRequestID() string {
 
 // fail answers with an error of the gateway's own.
 func (x *httpExchange) fail(status int, message string) {
+	x.errorMessage = message
 	x.answerJSON(status, `{"message":"`+message+`"}`)
 }
 

@@ -44,6 +44,10 @@ type exchange struct {
 	integrationStatus int
 	integrationMillis int64
 	integrationError  string
+	functionStatus    int    // that the code of a function returned
+	endpointID        string // request id of the AWS service that the integration asked
+	endpointID2       string // its second one, of S3
+	errorMessage      string // of the gateway's own answer
 
 	names []string // scratch: names of headers
 }

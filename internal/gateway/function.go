@@ -10,7 +10,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/gatehouse-dev/gatehouse/internal/iam"
+	"github.com/gatehouse-dev/gatehouse/internal/ident"
 	"github.com/gatehouse-dev/gatehouse/internal/policy"
+	"github.com/gatehouse-dev/gatehouse/internal/runtime"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
@@ -39,6 +41,8 @@ const (
 func (x *exchange) callFunction(arn string, timeout time.Duration, buf *[]byte) ([]byte, outcome) {
 	event := *buf
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), timeout)
+	x.endpointID = ident.RequestID()
+	ctx = runtime.WithRequestID(ctx, x.endpointID)
 	began := x.g.Now()
 	out, functionError, err := x.g.Invoker.InvokeFunction(ctx, arn, event)
 	cancel()

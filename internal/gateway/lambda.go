@@ -106,6 +106,7 @@ func (x *httpExchange) answerFunction(a *answer) {
 			return
 		}
 	}
+	x.functionStatus = a.status
 	h := x.w.Header()
 	own := x.plan.cors != nil
 	for _, f := range a.headers {

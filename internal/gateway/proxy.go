@@ -202,8 +202,17 @@ func (x *httpExchange) proxy() {
 	}
 	defer res.Body.Close()
 	x.integrationStatus = res.StatusCode
+	x.endpoint(res.Header)
 	x.trace.Pass("integration", in.URI)
 	x.copyAnswer(res)
+}
+
+// endpoint notes the request ids in an answer of an AWS service, for access logs.
+func (x *exchange) endpoint(h http.Header) {
+	if x.endpointID = h.Get("X-Amzn-Requestid"); x.endpointID == "" {
+		x.endpointID = h.Get("X-Amz-Request-Id")
+	}
+	x.endpointID2 = h.Get("X-Amz-Id-2")
 }
 
 // copyAnswer passes an answer on.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -171,6 +172,10 @@ func (x *restExchange) appendLogged(b []byte, name string, took time.Duration) [
 			return number(x.integrationMillis)
 		}
 		return append(b, '-')
+	case "awsEndpointRequestId", "integration.requestId":
+		return appendEscaped(b, cmp.Or(x.endpointID, "-"))
+	case "awsEndpointRequestId2":
+		return appendEscaped(b, cmp.Or(x.endpointID2, "-"))
 	case "integration.error", "integrationErrorMessage":
 		if x.integrationError == "" {
 			return append(b, '-')
