@@ -202,13 +202,13 @@ func (x *httpExchange) proxy() {
 	}
 	defer res.Body.Close()
 	x.integrationStatus = res.StatusCode
-	x.endpoint(res.Header)
+	x.noteEndpoint(res.Header)
 	x.trace.Pass("integration", in.URI)
 	x.copyAnswer(res)
 }
 
-// endpoint notes the request ids in an answer of an AWS service, for access logs.
-func (x *exchange) endpoint(h http.Header) {
+// noteEndpoint notes the request ids in an answer of an AWS service, for access logs.
+func (x *exchange) noteEndpoint(h http.Header) {
 	if x.endpointID = h.Get("X-Amzn-Requestid"); x.endpointID == "" {
 		x.endpointID = h.Get("X-Amz-Request-Id")
 	}

@@ -86,7 +86,7 @@ func (x *restExchange) forward() {
 		return
 	}
 	x.integrationStatus = res.StatusCode
-	x.endpoint(res.Header)
+	x.noteEndpoint(res.Header)
 	if x.notes != nil {
 		x.note("Received response. Status: %d, Integration latency: %d ms", res.StatusCode, x.integrationMillis)
 		x.noteData("Endpoint response headers: %s", headerText(res.Header))
