@@ -244,3 +244,30 @@ func (c *counted) Read(p []byte) (int, error) {
 	c.left, c.read = c.left-n, c.read+n
 	return int(n), nil
 }
+
+// TestPresignedUpload makes more of a presigned URL than its signer meant.
+func TestPresignedUpload(t *testing.T) {
+	e := startEphemeral(t)
+	root := e.root()
+	for _, path := range []string{"/uploads", "/secrets", "/secrets/s"} {
+		if got := e.signed(t, root, "s3", "PUT", path, "", ""); !strings.HasPrefix(got, "200 ") {
+			t.Fatal(got)
+		}
+	}
+	for header, want := range map[string]string{"": "200 ", "X-Amz-Copy-Source": "403 ", "X-Amz-Meta-A": "403 ", "X-Amz-Content-Sha256": "200 ", "X-Amzn-Trace-Id": "200 ", "Content-Type": "200 "} {
+		r := httptest.NewRequest("PUT", e.URL()+"/uploads/u", strings.NewReader("x"))
+		sigv4.Presign(r, "", root.id, root.secret, "", "s3", "us-east-1", time.Now(), time.Minute)
+		if header != "" {
+			r.Header.Set(header, "/secrets/s")
+		}
+		if header == "X-Amz-Content-Sha256" {
+			r.Header.Set(header, sigv4.UnsignedPayload)
+		}
+		r.RequestURI = r.URL.RequestURI()
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		if got := fmt.Sprint(w.Code, " ", w.Body.String()); !strings.HasPrefix(got, want) || want == "403 " && !strings.Contains(got, "<HeadersNotSigned>"+strings.ToLower(header)+"</HeadersNotSigned>") {
+			t.Errorf("with %q: %s", header, got)
+		}
+	}
+}

@@ -123,6 +123,9 @@ func (s *Service) authenticate(ctx context.Context, r *http.Request, sig *sigv4.
 	if err := s.verifier.Verify(r, sig, secret.Reveal(), hash, signingName); err != nil {
 		return nil, nil, err
 	}
+	if names := sig.Unsigned(r); names != nil {
+		return nil, nil, shape.Errorf("AccessDenied", http.StatusForbidden, "There were headers present in the request which were not signed").With("HeadersNotSigned", strings.Join(names, ", "))
+	}
 	if signingName == "iam" && who.barredFromIAM() {
 		return nil, nil, errUnknownKey()
 	}

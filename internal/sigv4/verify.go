@@ -119,6 +119,23 @@ func (v *Verifier) Signer(s *Signature, secret string) func(stringToSign string)
 	return func(stringToSign string) string { return hex.EncodeToString(mac(key, stringToSign)) }
 }
 
+// Unsigned returns the X-Amz headers of r that the signature does not cover, by name in lower case; nil for
+// services other than S3. S3 refuses them, for whoever has a presigned URL could make of it what its signer
+// did not mean: X-Amz-Copy-Source turns an upload into a copy. It lets X-Amz-Content-Sha256 pass.
+func (s *Signature) Unsigned(r *http.Request) (names []string) {
+	if !isS3(s.Service) {
+		return nil
+	}
+	for name := range r.Header {
+		name = strings.ToLower(name)
+		if strings.HasPrefix(name, "x-amz-") && name != "x-amz-content-sha256" && !slices.Contains(s.SignedHeaders, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 const missingPayload = "Missing required header for this request: x-amz-content-sha256"
 
 // PayloadHash returns what stands for the body of r in its canonical request. bodySHA256 is asked for
