@@ -39,6 +39,7 @@ type Service struct {
 	own     func(string) bool
 	log     *slog.Logger
 	now     func() time.Time
+	ask     func(ctx context.Context, action, resource, passedTo string) error
 	apis    []APIs
 	index   index
 }
@@ -56,6 +57,12 @@ func New(o Options) *Service {
 		s.db.OnChange(kind, s.index.drop)
 	}
 	return s
+}
+
+// Join gives the service what asks the policies of the caller of ctx's call for an action on a resource: for the
+// object that a truststore is read from. It is called once, before requests come; without it nothing is asked.
+func (s *Service) Join(ask func(ctx context.Context, action, resource, passedTo string) error) {
+	s.ask = ask
 }
 
 // get returns a domain of a region.

@@ -38,6 +38,15 @@ func (s *Service) readTruststore(ctx context.Context, m *MutualTLS) error {
 	if s.objects == nil {
 		return unsupported("Mutual TLS without buckets is")
 	}
+	if s.ask != nil { // the object is read for the caller, who sees parts of it as warnings
+		action := "s3:GetObject"
+		if m.Version != "" {
+			action = "s3:GetObjectVersion"
+		}
+		if err := s.ask(ctx, action, "arn:aws:s3:::"+u.Host+"/"+key, ""); err != nil {
+			return err
+		}
+	}
 	r, size, err := s.objects.OpenObject(ctx, u.Host, key, m.Version)
 	if err != nil {
 		return bad("The truststore cannot be read: %v (%s)", err, m.URI)

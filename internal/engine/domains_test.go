@@ -274,6 +274,11 @@ func TestMutualTLS(t *testing.T) {
 			}
 		}
 	}
+	// The truststore is read for the caller, who must be allowed to.
+	eve := e.user(t, "eve", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"apigateway:*","Resource":"*"}]}`)
+	if got := e.signed(t, eve, "apigateway", "PATCH", "/v2/domainnames/plain.example.com", "", `{"mutualTlsAuthentication":{"truststoreUri":"s3://trust/store.pem"}}`); !strings.Contains(got, "is not authorized to perform: s3:GetObject on resource: ") {
+		t.Error(got)
+	}
 	// Another truststore counts once the domain is updated, on connections that there are already, too.
 	c := domainClient(t, e, roots, true, "", good)
 	status := func() int {

@@ -81,6 +81,7 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	}
 	policies := e.authorizer()
 	e.apis = httpapis.New(httpapis.Options{DB: e.db, Domains: e.hosts, Objects: e.buckets, Ask: askOfImports(policies, &apigatewayv2.Model), Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
+	e.hosts.Join(askOfImports(policies, &apigateway.Model))
 	e.rest = restapis.New(restapis.Options{DB: e.db, Seal: box, Domains: e.hosts, Objects: e.buckets, Assumable: e.gatewayMayBe, Ask: askOfImports(policies, &apigateway.Model), Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.registry = new(resource.Registry) // filled below

@@ -24,6 +24,8 @@ key apigateway:Request/DisableExecuteApiEndpoint DisableExecuteApiEndpoint: Crea
 key apigateway:Request/EndpointType EndpointConfiguration.Types[]: CreateRestApi CreateDomainName
 key apigateway:Request/RouteAuthorizationType AuthorizationType: PutMethod
 key apigateway:Request/SecurityPolicy SecurityPolicy: CreateDomainName
+key apigateway:Request/MtlsTrustStoreUri MutualTlsAuthentication.TruststoreUri: CreateDomainName
+key apigateway:Request/MtlsTrustStoreVersion MutualTlsAuthentication.TruststoreVersion: CreateDomainName
 key apigateway:Request/StageName StageName: CreateStage CreateDeployment
 `,
 	transforms: map[string]transform{"tag": common["tag"], "policy": patchesPolicy},
@@ -59,6 +61,10 @@ key apigateway:Request/AccessLoggingFormat AccessLogSettings.Format: CreateStage
 key apigateway:Request/AuthorizerType AuthorizerType: CreateAuthorizer UpdateAuthorizer
 key apigateway:Request/AuthorizerUri AuthorizerUri: CreateAuthorizer UpdateAuthorizer
 key apigateway:Request/DisableExecuteApiEndpoint DisableExecuteApiEndpoint: CreateApi UpdateApi
+key apigateway:Request/EndpointType DomainNameConfigurations[].EndpointType: CreateDomainName UpdateDomainName
+key apigateway:Request/SecurityPolicy DomainNameConfigurations[].SecurityPolicy: CreateDomainName UpdateDomainName
+key apigateway:Request/MtlsTrustStoreUri MutualTlsAuthentication.TruststoreUri: CreateDomainName UpdateDomainName
+key apigateway:Request/MtlsTrustStoreVersion MutualTlsAuthentication.TruststoreVersion: CreateDomainName UpdateDomainName
 key apigateway:Request/RouteAuthorizationType AuthorizationType: CreateRoute UpdateRoute
 key apigateway:Request/StageName StageName: CreateStage
 `,
