@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	v2 "github.com/gatehouse-dev/gatehouse/internal/api/apigatewayv2"
-	"github.com/gatehouse-dev/gatehouse/internal/arn"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 )
 
@@ -81,10 +80,8 @@ func checkLambda(z *authorizer) error {
 		}
 	}
 	z.AuthorizerCredentialsArn = opt(shape.Val(z.AuthorizerCredentialsArn))
-	if c := shape.Val(z.AuthorizerCredentialsArn); c != "" {
-		if a, err := arn.Parse(c); err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "role/") {
-			return bad("Invalid credentials ARN specified: %s. It must be the ARN of a role", c)
-		}
+	if c := shape.Val(z.AuthorizerCredentialsArn); c != "" && !isRole(c) {
+		return bad("Invalid credentials ARN specified: %s. It must be the ARN of a role", c)
 	}
 	switch version := shape.Val(z.AuthorizerPayloadFormatVersion); {
 	case version == "":

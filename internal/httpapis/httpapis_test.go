@@ -409,6 +409,53 @@ func TestStageVariables(t *testing.T) {
 	if len(st.StageVariables) != 1 || st.StageVariables["other"] != "x" {
 		t.Errorf("variables are %v", st.StageVariables)
 	}
+
+	// The role that an integration acts as.
+	i = must(s.CreateIntegration(ctx, &v2.CreateIntegrationRequest{ApiId: api, IntegrationType: "AWS_PROXY", PayloadFormatVersion: shape.Ptr("2.0"),
+		IntegrationUri: shape.Ptr(testFunction), CredentialsArn: shape.Ptr("arn:aws:iam::000000000000:${stageVariables.who}")}))(t)
+	newRoute(t, s, ctx, api, "GET /role", *i.IntegrationId)
+	for who, want := range map[string]string{"role/invoke": "", "user/me": "not the ARN of a role"} {
+		must(s.UpdateStage(ctx, &v2.UpdateStageRequest{ApiId: api, StageName: "a", StageVariables: map[string]string{"who": who}}))(t)
+		got := must(s.Snapshot(ctx, api, "a"))(t).Match("GET", "/role").Integration
+		if (got.Fault == "") != (want == "") || !strings.Contains(got.Fault, want) || got.Credentials != "arn:aws:iam::000000000000:"+who {
+			t.Errorf("with %s the integration is %+v", who, got)
+		}
+	}
+	if got := must(s.Snapshot(ctx, api, "b"))(t).Match("GET", "/role").Integration; !strings.Contains(got.Fault, "stage variable that the stage does not have: who") {
+		t.Errorf("without the variable the integration is %+v", got)
+	}
+}
+
+// TestWebSocket: there is nothing of what only WebSocket APIs have, and none is made.
+func TestWebSocket(t *testing.T) {
+	s, ctx := start(t, storetest.Open(t, "memory:"))
+	id := newAPI(t, s, ctx)
+	i := newIntegration(t, s, ctx, id)
+	r := newRoute(t, s, ctx, id, "GET /", i)
+	if n := len(must(s.GetModels(ctx, &v2.GetModelsRequest{ApiId: id}))(t).Items) + len(must(s.GetIntegrationResponses(ctx, &v2.GetIntegrationResponsesRequest{ApiId: id, IntegrationId: i}))(t).Items) +
+		len(must(s.GetRouteResponses(ctx, &v2.GetRouteResponsesRequest{ApiId: id, RouteId: r}))(t).Items) + len(must(s.GetVpcLinks(ctx, &v2.GetVpcLinksRequest{}))(t).Items); n != 0 {
+		t.Errorf("there are %d", n)
+	}
+	_, err := s.GetModels(ctx, &v2.GetModelsRequest{ApiId: "no"})
+	wantError(t, err, "NotFoundException", "Invalid API identifier")
+	_, err = s.GetRouteResponses(ctx, &v2.GetRouteResponsesRequest{ApiId: id, RouteId: "no"})
+	wantError(t, err, "NotFoundException", "Invalid Route identifier")
+	for name, call := range map[string]func() error{
+		"CreateModel": func() error { _, err := s.CreateModel(ctx, &v2.CreateModelRequest{ApiId: id}); return err },
+		"CreateIntegrationResponse": func() error {
+			_, err := s.CreateIntegrationResponse(ctx, &v2.CreateIntegrationResponseRequest{ApiId: id})
+			return err
+		},
+		"CreateRouteResponse": func() error {
+			_, err := s.CreateRouteResponse(ctx, &v2.CreateRouteResponseRequest{ApiId: id})
+			return err
+		},
+		"CreateVpcLink": func() error { _, err := s.CreateVpcLink(ctx, &v2.CreateVpcLinkRequest{}); return err },
+	} {
+		if err := call(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // request makes an authorizer one that asks a function.

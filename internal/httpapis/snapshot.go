@@ -299,7 +299,9 @@ func compileAuthorizer(z *authorizer, variables map[string]string) *Authorizer {
 	out.Credentials, out.Version, out.Simple = shape.Val(z.AuthorizerCredentialsArn), *z.AuthorizerPayloadFormatVersion, *z.EnableSimpleResponses
 	out.TTL = time.Duration(*z.AuthorizerResultTtlInSeconds) * time.Second
 	uri, fault := expand(*z.AuthorizerUri, variables)
-	if out.Fault = fault; fault == "" {
+	if fault != "" {
+		out.Fault = "the URI " + fault
+	} else {
 		var ok bool
 		if out.FunctionARN, ok = functionARN(uri); !ok {
 			out.Fault = "the authorizer's URI, with its stage variables, does not name a function: " + uri
@@ -320,8 +322,18 @@ func compileIntegration(i *integration, variables map[string]string) *Integratio
 	}
 	uri, fault := expand(shape.Val(i.IntegrationUri), variables)
 	if fault != "" {
-		out.Fault = fault
+		out.Fault = "the URI " + fault
 		return out
+	}
+	if strings.Contains(out.Credentials, stageVariable) {
+		if out.Credentials, fault = expand(out.Credentials, variables); fault != "" {
+			out.Fault = "the ARN of the credentials " + fault
+			return out
+		}
+		if !isRole(out.Credentials) {
+			out.Fault = "the integration's credentials, with their stage variables, are not the ARN of a role: " + out.Credentials
+			return out
+		}
 	}
 	if *i.IntegrationType == v2.IntegrationTypeAwsProxy {
 		var ok bool
@@ -349,7 +361,7 @@ func expand(uri string, variables map[string]string) (expanded, fault string) {
 		name, rest, closed := strings.Cut(after, "}")
 		value, ok := variables[name]
 		if !closed || !ok {
-			return "", "the URI names a stage variable that the stage does not have: " + name
+			return "", "names a stage variable that the stage does not have: " + name
 		}
 		b.WriteString(value)
 		uri = rest

@@ -232,7 +232,7 @@ func checkIntegration(i *integration) error {
 		return bad("Invalid payload format version specified: %s", version)
 	}
 	if c := shape.Val(i.CredentialsArn); c != "" && c != CallerCredentials {
-		if a, err := arn.Parse(c); err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "role/") {
+		if !isRole(c) && !strings.Contains(c, stageVariable) {
 			return bad("Invalid credentials ARN specified: %s. It must be the ARN of a role, or %s for the caller's own credentials", c, CallerCredentials)
 		}
 	}
@@ -258,6 +258,12 @@ func checkIntegration(i *integration) error {
 // CallerCredentials, as an integration's CredentialsArn, says that its function is invoked with the
 // credentials of who called the API.
 const CallerCredentials = "arn:aws:iam::*:user/*"
+
+// isRole tells whether s is the ARN of a role.
+func isRole(s string) bool {
+	a, err := arn.Parse(s)
+	return err == nil && a.Service == "iam" && strings.HasPrefix(a.Resource, "role/")
+}
 
 const stageVariable = "${stageVariables."
 
