@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse-dev/gatehouse/internal/client"
 	"github.com/gatehouse-dev/gatehouse/internal/dev"
 )
 
@@ -32,11 +34,18 @@ func (p *program) deployCmd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "deploy [APP]",
 		Short: "Deploy an app to a stage of a running server",
-		Long: `Builds the app and brings its stacks, named STAGE-APP, to the server that runs with the data
-directory. APP is a directory with a Go program that uses package app or with a CloudFormation
-template (template.yaml, .yml or .json), or a template itself; the current directory if left out.`,
+		Long: `Builds the app and brings its stacks to the server that runs with the data directory. APP is the current directory if left out, or
+a directory with a CDK app (cdk.json), an SST app of the 0.x, 1.x or 2.x lines (sst.json,
+sst.config.ts), a CloudFormation or SAM template (template.yaml, .yml or .json), a cloud assembly
+(cdk.out) or a Go program that uses package app; or a template itself.
+
+CDK and SST apps are built by their own tools, as installed in the app. Stacks are named STAGE-APP;
+an SST app names its own for the stage. A CDK app knows no stages: its stacks have the names that it
+gives them, and --stage is its context value "stage", set only where the flag is given.
+--parameter STACK:KEY=VALUE is for one stack of a CDK or SST app.`,
 		Example: `  gatehouse deploy examples/jwt-api --stage prod
-  gatehouse deploy template.yaml --stage test --parameter LogLevel=debug`,
+  gatehouse deploy template.yaml --stage test --parameter LogLevel=debug
+  gatehouse deploy my-cdk-app --json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := p.session(cmd, args, stage, params)
@@ -82,7 +91,24 @@ func (p *program) session(cmd *cobra.Command, args []string, stage string, param
 	if err != nil {
 		return nil, err
 	}
+	if err := p.surroundApp(cmd, app, c); err != nil {
+		return nil, err
+	}
 	return &dev.Session{App: app, Stage: stage, Params: m, Deployer: &dev.Deployer{Client: c}}, nil
+}
+
+// surroundApp gives the tools of an app the surroundings that `gatehouse run` gives programs.
+func (p *program) surroundApp(cmd *cobra.Command, app *dev.App, c *client.Client) error {
+	app.StageGiven = cmd.Flags().Changed("stage")
+	if app.Kind != dev.KindCDK && app.Kind != dev.KindSST {
+		return nil
+	}
+	vars, err := p.surround(cmd.Context(), &settings{}, &c.Profile, c.AccessKey != "", c.CAFile != "")
+	if err != nil {
+		return err
+	}
+	app.Env = environment(os.Environ(), vars)
+	return nil
 }
 
 func (p *program) removeCmd() *cobra.Command {

@@ -50,6 +50,9 @@ old code goes on serving.`,
 			if server != nil {
 				defer closeServer(server)
 			}
+			if err := p.surroundApp(cmd, app, c); err != nil {
+				return err
+			}
 			s := &dev.Session{App: app, Stage: stage, Params: m, Live: true, Deployer: &dev.Deployer{Client: c}}
 			return p.live(ctx, s)
 		},

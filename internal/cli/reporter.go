@@ -25,6 +25,12 @@ type reporter struct {
 
 var _ dev.Reporter = (*reporter)(nil)
 
+func (r *reporter) Working(on string) {
+	if !r.quiet {
+		r.p.err.printf("%s\n", r.p.err.dim(on+" …"))
+	}
+}
+
 func (r *reporter) Building(functions int) {
 	if !r.quiet && functions > 0 {
 		r.p.err.printf("%s\n", r.p.err.dim("building "+plural(functions, "function")+" …"))

@@ -125,7 +125,11 @@ func (p *program) settings(ctx context.Context, s *settings) ([]surroundings.Var
 	}
 	saved, err := client.LoadProfile(p.dir)
 	ours := err == nil // the keys are the root's, from the data directory
-	here := ours && saved.Endpoint == prof.Endpoint
+	return p.surround(ctx, s, prof, ours, ours && saved.Endpoint == prof.Endpoint)
+}
+
+// surround is settings for a server whose keys are ours or not, and whose data directory is here or not.
+func (p *program) surround(ctx context.Context, s *settings, prof *client.Profile, ours, here bool) ([]surroundings.Var, error) {
 	vars := []surroundings.Var{{Name: "AWS_ENDPOINT_URL", Value: prof.Endpoint}}
 	if here || loopbackURL(prof.Endpoint) {
 		dir, ca, err := authority(ctx, prof, here)

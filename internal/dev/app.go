@@ -3,8 +3,14 @@
 // through the CloudFormation API as any tool would, and, in live development, watches the sources and
 // brings each change into the next request.
 //
-// Every kind of app ends in the same form: templates in which the Code of a function is a local path,
-// as `aws cloudformation package` takes them. There is one packager and one deployer for all.
+// Go apps and plain templates end in the same form: templates in which the Code of a function is a local
+// path, as `aws cloudformation package` takes them. CDK and SST apps end in a cloud assembly (package
+// assembly), which their own tools make: it is deployed as it is, its assets where its templates expect
+// them. There is one deployer for all.
+//
+// What an app's own tool bundled from sources is bundled again in process when the sources change, with
+// the options that the tool was seen to use ([record]); where that is not certain, the app is synthesised
+// again.
 package dev
 
 import (
@@ -23,11 +29,30 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
+// A Kind says how an app becomes stacks.
+type Kind int
+
+const (
+	KindGo       Kind = iota // a program that uses package app
+	KindTemplate             // a CloudFormation template
+	KindCDK                  // cdk.json: the command that it names writes a cloud assembly
+	KindSST                  // sst.json or sst.config.ts: the app's own SST makes a cloud assembly
+	KindAssembly             // a cloud assembly that is there
+)
+
 // App is an app found in a directory.
 type App struct {
 	Dir      string // absolute; paths in its templates are relative to it
 	Name     string // of a template app; a Go app says its own
-	Template string // path of the template; empty for a Go app
+	Template string // path of the template; empty for others
+	Kind     Kind
+
+	// StageGiven tells that the user named the stage. A CDK app knows of none: only then is it told.
+	StageGiven bool
+	// Live has the synthesis recorded, so that functions can be built again from their sources.
+	Live bool
+	// Env is the environment of the app's own tools, which leads them to the server; nil: this process's.
+	Env []string
 }
 
 // Stack is a stack of an app, synthesised for one stage.
@@ -36,21 +61,22 @@ type Stack struct {
 	Template *yaml.Node // the document's root mapping
 	Outputs  []string   // names in the order in which the app declared them
 	Params   map[string]string
+
+	cloud *cloudStack // of a cloud assembly; nil for others
 }
 
 // templateNames are the names under which a directory's template is looked for.
 var templateNames = []string{"template.yaml", "template.yml", "template.json"}
 
-// foreign are the files of apps that are built by a tool of their own.
-var foreign = map[string]string{
-	"cdk.json":       "a CDK app",
-	"sst.json":       "an SST app",
-	"sst.config.ts":  "an SST app",
-	"samconfig.toml": "a SAM app",
-}
+// toolFiles are the files that tell apps that are built by a tool of their own, in the order in which they
+// are looked for.
+var toolFiles = []struct {
+	name string
+	kind Kind
+}{{"sst.config.ts", KindSST}, {"sst.json", KindSST}, {"cdk.json", KindCDK}, {"manifest.json", KindAssembly}}
 
-// Find tells what app path holds: a directory with a Go program or a CloudFormation template, or the
-// template itself.
+// Find tells what app path holds: a directory with a CDK or SST app, a cloud assembly, a CloudFormation
+// template or a Go program; or the template itself.
 func Find(path string) (*App, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -61,23 +87,25 @@ func Find(path string) (*App, error) {
 		return nil, fmt.Errorf("no app at %s: %w", path, errors.Unwrap(err))
 	}
 	if !st.IsDir() {
-		return &App{Dir: filepath.Dir(abs), Name: nameOf(filepath.Dir(abs)), Template: abs}, nil
+		return &App{Dir: filepath.Dir(abs), Name: nameOf(filepath.Dir(abs)), Template: abs, Kind: KindTemplate}, nil
+	}
+	for _, f := range toolFiles {
+		if exists(filepath.Join(abs, f.name)) {
+			return &App{Dir: abs, Name: nameOf(abs), Kind: f.kind}, nil
+		}
 	}
 	for _, name := range templateNames {
 		if f := filepath.Join(abs, name); exists(f) {
-			return &App{Dir: abs, Name: nameOf(abs), Template: f}, nil
+			return &App{Dir: abs, Name: nameOf(abs), Template: f, Kind: KindTemplate}, nil
 		}
 	}
-	for _, name := range []string{"cdk.json", "sst.json", "sst.config.ts", "samconfig.toml"} {
-		if exists(filepath.Join(abs, name)) {
-			return nil, fmt.Errorf("%s holds %s (%s), which this version does not deploy yet: it takes a Go app or a CloudFormation template (%s)",
-				path, foreign[name], name, strings.Join(templateNames, ", "))
-		}
+	if exists(filepath.Join(abs, "samconfig.toml")) {
+		return nil, fmt.Errorf("%s holds samconfig.toml but no template (%s): name the template that it is about", path, strings.Join(templateNames, ", "))
 	}
 	if goFiles, _ := filepath.Glob(filepath.Join(abs, "*.go")); len(goFiles) > 0 {
 		return &App{Dir: abs, Name: nameOf(abs)}, nil
 	}
-	return nil, fmt.Errorf("%s holds no app: neither Go files nor a CloudFormation template (%s)", path, strings.Join(templateNames, ", "))
+	return nil, fmt.Errorf("%s holds no app: no cdk.json, sst.json or sst.config.ts, no CloudFormation template (%s), no cloud assembly and no Go files", path, strings.Join(templateNames, ", "))
 }
 
 func exists(path string) bool {
@@ -110,8 +138,9 @@ type synthesis struct {
 // StageForm is what a stage's name may look like: it becomes part of a stack's name.
 var stageForm = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9-]{0,39}$`)
 
-// Synth makes the stacks of a for a stage.
-func (a *App) Synth(ctx context.Context, stage, region string) ([]*Stack, error) {
+// Synth makes the stacks of a for a stage of the server that d deploys to.
+func (a *App) Synth(ctx context.Context, stage string, d *Deployer) ([]*Stack, error) {
+	account, region := d.Client.Account, d.Client.Region
 	if !stageForm.MatchString(stage) {
 		return nil, fmt.Errorf("stage %q: a stage's name begins with a letter and has up to 40 letters, digits and hyphens", stage)
 	}
@@ -130,7 +159,10 @@ func (a *App) Synth(ctx context.Context, stage, region string) ([]*Stack, error)
 		}
 		return []*Stack{s}, nil
 	}
-	return a.synthGo(ctx, stage, region)
+	if a.Kind == KindGo {
+		return a.synthGo(ctx, stage, region)
+	}
+	return a.synthAssembly(ctx, stage, d, account, region)
 }
 
 // synthGo runs the app's program, which writes its templates into a file.

@@ -2,7 +2,9 @@ package dev
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -47,11 +49,13 @@ type Event struct {
 
 // StackInfo is a stack as the server describes it.
 type StackInfo struct {
-	ID      string `xml:"StackId"`
-	Name    string `xml:"StackName"`
-	Status  string `xml:"StackStatus"`
-	Reason  string `xml:"StackStatusReason"`
-	Outputs []struct {
+	ID     string `xml:"StackId"`
+	Name   string `xml:"StackName"`
+	Status string `xml:"StackStatus"`
+	Reason string `xml:"StackStatusReason"`
+	// Protected tells whether the stack cannot be deleted.
+	Protected bool `xml:"EnableTerminationProtection"`
+	Outputs   []struct {
 		Key   string `xml:"OutputKey"`
 		Value string `xml:"OutputValue"`
 	} `xml:"Outputs>member"`
@@ -91,22 +95,42 @@ func (d *Deployer) bucket() string {
 	return "gatehouse-assets-" + d.Client.Account + "-" + d.Client.Region
 }
 
-// upload puts an object into the bucket unless it is there; a missing bucket is made.
+// upload puts an object into the deployer's bucket unless it is there; a missing bucket is made.
 func (d *Deployer) upload(ctx context.Context, key string, data []byte) error {
-	path := "/" + d.bucket() + "/" + key
-	head, err := d.Client.Do(ctx, client.Request{Service: "s3", Method: "HEAD", Path: path})
-	if err == nil {
-		head.Body.Close()
+	if has, err := d.has(ctx, d.bucket(), key); err == nil && has {
 		return nil
 	}
+	return d.put(ctx, d.bucket(), key, data)
+}
+
+// has tells whether a bucket has an object.
+func (d *Deployer) has(ctx context.Context, bucket, key string) (bool, error) {
+	resp, err := d.Client.Do(ctx, client.Request{Service: "s3", Method: "HEAD", Path: objectPath(bucket, key)})
+	var ce *client.Error
+	if errors.As(err, &ce) && ce.Status == http.StatusNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	resp.Body.Close()
+	return true, nil
+}
+
+func objectPath(bucket, key string) string {
+	return (&url.URL{Path: "/" + bucket + "/" + key}).EscapedPath()
+}
+
+// put writes an object; a missing bucket is made.
+func (d *Deployer) put(ctx context.Context, bucket, key string, data []byte) error {
 	put := func() error {
-		resp, err := d.Client.Do(ctx, client.Request{Service: "s3", Method: "PUT", Path: path, Body: data})
+		resp, err := d.Client.Do(ctx, client.Request{Service: "s3", Method: "PUT", Path: objectPath(bucket, key), Body: data})
 		if err == nil {
 			resp.Body.Close()
 		}
 		return err
 	}
-	err = put()
+	err := put()
 	var ce *client.Error
 	if errors.As(err, &ce) && ce.Code == "NoSuchBucket" {
 		var body []byte
@@ -116,7 +140,7 @@ func (d *Deployer) upload(ctx context.Context, key string, data []byte) error {
 				Where   string   `xml:"LocationConstraint"`
 			}{Where: d.Client.Region})
 		}
-		resp, cerr := d.Client.Do(ctx, client.Request{Service: "s3", Method: "PUT", Path: "/" + d.bucket(), Body: body})
+		resp, cerr := d.Client.Do(ctx, client.Request{Service: "s3", Method: "PUT", Path: "/" + bucket, Body: body})
 		if cerr == nil {
 			resp.Body.Close()
 		} else if !errors.As(cerr, &ce) || ce.Code != "BucketAlreadyOwnedByYou" && ce.Code != "BucketAlreadyExists" {
@@ -130,14 +154,15 @@ func (d *Deployer) upload(ctx context.Context, key string, data []byte) error {
 // Deploy creates or updates the stack and waits until it is done. fs are the built functions of all
 // stacks. It tells whether anything changed.
 func (d *Deployer) Deploy(ctx context.Context, s *Stack, fs []*Function, params map[string]string) (*StackInfo, bool, error) {
-	for _, f := range fs {
-		if f.Stack == s {
-			if err := d.upload(ctx, f.Key(), f.Package.Zip); err != nil {
-				return nil, false, fmt.Errorf("uploading the code of %s: %w", f.Logical, err)
-			}
-		}
+	d = d.of(s)
+	var body []byte
+	var err error
+	if s.cloud != nil {
+		body = s.cloud.Body
+		err = d.publish(ctx, s.cloud)
+	} else {
+		body, err = d.stage(ctx, s, fs)
 	}
-	body, err := s.body(fs, d.bucket())
 	if err != nil {
 		return nil, false, err
 	}
@@ -148,7 +173,8 @@ func (d *Deployer) Deploy(ctx context.Context, s *Stack, fs []*Function, params 
 	if len(body) <= inlineTemplate {
 		form.Set("TemplateBody", string(body))
 	} else {
-		key := s.Name + "/template.yaml"
+		sum := sha256.Sum256(body)
+		key := s.Name + "/" + hex.EncodeToString(sum[:]) + ".template"
 		if err := d.upload(ctx, key, body); err != nil {
 			return nil, false, fmt.Errorf("uploading the template: %w", err)
 		}
@@ -158,7 +184,7 @@ func (d *Deployer) Deploy(ctx context.Context, s *Stack, fs []*Function, params 
 	if all == nil {
 		all = map[string]string{}
 	}
-	maps.Copy(all, params) // what the user says goes before what the stage implies
+	maps.Copy(all, parametersOf(s, params)) // what the user says goes before what the stage implies
 	for i, k := range slices.Sorted(maps.Keys(all)) {
 		form.Set(fmt.Sprintf("Parameters.member.%d.ParameterKey", i+1), k)
 		form.Set(fmt.Sprintf("Parameters.member.%d.ParameterValue", i+1), all[k])
@@ -182,19 +208,37 @@ func (d *Deployer) Deploy(ctx context.Context, s *Stack, fs []*Function, params 
 	if err != nil {
 		return nil, false, err
 	}
+	if s.cloud != nil {
+		s.cloud.form(form, action == "CreateStack")
+	}
 	var made struct {
 		ID string `xml:"StackId"`
 	}
 	err = d.cfn(ctx, action, form, &made)
 	var ce *client.Error
 	if errors.As(err, &ce) && strings.Contains(ce.Message, "No updates are to be performed") {
-		return old, false, nil
+		return old, false, d.protect(ctx, s, old)
 	}
 	if err != nil {
 		return nil, false, err
 	}
 	info, err := d.wait(ctx, made.ID, seen)
+	if err == nil {
+		err = d.protect(ctx, s, info)
+	}
 	return info, true, err
+}
+
+// stage uploads the built functions of s and returns its template, which names them.
+func (d *Deployer) stage(ctx context.Context, s *Stack, fs []*Function) ([]byte, error) {
+	for _, f := range fs {
+		if f.Stack == s {
+			if err := d.upload(ctx, f.Key(), f.Package.Zip); err != nil {
+				return nil, fmt.Errorf("uploading the code of %s: %w", f.Logical, err)
+			}
+		}
+	}
+	return s.body(fs, d.bucket())
 }
 
 // Remove deletes a stack, what was uploaded for it, and waits until both are gone.
@@ -387,13 +431,13 @@ func (d *Deployer) UpdateCode(ctx context.Context, name string, f *Function) (ch
 // Down removes the app's stacks on the session's stage, the last first, and returns their names. It
 // returns [ErrNoStack] if there was none.
 func (s *Session) Down(ctx context.Context) ([]string, error) {
-	stacks, err := s.App.Synth(ctx, s.Stage, s.Deployer.Client.Region)
+	stacks, err := s.App.Synth(ctx, s.Stage, s.Deployer)
 	if err != nil {
 		return nil, err
 	}
 	var removed []string
 	for i := len(stacks) - 1; i >= 0; i-- {
-		err := s.Deployer.Remove(ctx, stacks[i].Name)
+		err := s.Deployer.of(stacks[i]).Remove(ctx, stacks[i].Name)
 		if errors.Is(err, ErrNoStack) {
 			continue
 		}

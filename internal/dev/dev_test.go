@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/gatehouse-dev/gatehouse/internal/bundle"
+	"github.com/gatehouse-dev/gatehouse/internal/client"
 )
 
 // tree writes files into a fresh directory.
@@ -33,13 +34,17 @@ func TestFind(t *testing.T) {
 		files    map[string]string
 		path     string
 		template string
+		kind     Kind
 		err      string
 	}{
 		{name: "go", files: map[string]string{"main.go": "package main"}},
-		{name: "template", files: map[string]string{"template.yaml": "Resources: {}", "main.go": "package main"}, template: "template.yaml"},
-		{name: "file", files: map[string]string{"stack.json": "{}"}, path: "stack.json", template: "stack.json"},
-		{name: "cdk", files: map[string]string{"cdk.json": "{}"}, err: "a CDK app (cdk.json)"},
-		{name: "sst", files: map[string]string{"sst.config.ts": ""}, err: "an SST app (sst.config.ts)"},
+		{name: "template", files: map[string]string{"template.yaml": "Resources: {}", "main.go": "package main"}, template: "template.yaml", kind: KindTemplate},
+		{name: "file", files: map[string]string{"stack.json": "{}"}, path: "stack.json", template: "stack.json", kind: KindTemplate},
+		{name: "cdk", files: map[string]string{"cdk.json": "{}", "template.yaml": ""}, kind: KindCDK},
+		{name: "sst", files: map[string]string{"sst.config.ts": ""}, kind: KindSST},
+		{name: "old sst", files: map[string]string{"sst.json": "{}"}, kind: KindSST},
+		{name: "assembly", files: map[string]string{"manifest.json": "{}"}, kind: KindAssembly},
+		{name: "sam without a template", files: map[string]string{"samconfig.toml": ""}, err: "samconfig.toml but no template"},
 		{name: "nothing", files: map[string]string{"README": ""}, err: "holds no app"},
 		{name: "missing", path: "nowhere", err: "no app at"},
 	}
@@ -60,7 +65,7 @@ func TestFind(t *testing.T) {
 			if tt.template != "" {
 				want = filepath.Join(dir, tt.template)
 			}
-			if app.Dir != dir || app.Template != want {
+			if app.Dir != dir || app.Template != want || app.Kind != tt.kind {
 				t.Errorf("%+v", app)
 			}
 		})
@@ -99,7 +104,7 @@ func TestStackOfTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stacks, err := app.Synth(t.Context(), "prod", "us-east-1")
+	stacks, err := app.Synth(t.Context(), "prod", here)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +144,7 @@ func TestStackOfTemplate(t *testing.T) {
 		t.Errorf("guarded: %s", got)
 	}
 	for _, stage := range []string{"", "1a", "a b", "a/b", strings.Repeat("a", 50)} {
-		if _, err := app.Synth(t.Context(), stage, "us-east-1"); err == nil {
+		if _, err := app.Synth(t.Context(), stage, here); err == nil {
 			t.Errorf("stage %q was taken", stage)
 		}
 	}
@@ -152,7 +157,7 @@ func TestBadTemplates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stacks, err := app.Synth(t.Context(), "dev", "us-east-1")
+		stacks, err := app.Synth(t.Context(), "dev", here)
 		if err == nil {
 			_, err = stacks[0].functions(dir, false)
 		}
@@ -175,3 +180,6 @@ func TestTouches(t *testing.T) {
 		}
 	}
 }
+
+// here is a deployer that only says where it is.
+var here = &Deployer{Client: &client.Client{Profile: client.Profile{Account: "000000000000", Region: "us-east-1"}}}

@@ -24,6 +24,15 @@ type Function struct {
 	Package *bundle.Package // nil until built
 	code    *yaml.Node      // the Code property, which names the source
 	handler *yaml.Node
+	live    *liveCode // of a cloud assembly: how its code is made again; nil for others
+}
+
+// make builds the package of f.
+func (f *Function) make(ctx context.Context) (*bundle.Package, error) {
+	if f.live != nil {
+		return f.live.make(ctx)
+	}
+	return bundle.Build(ctx, f.Source)
 }
 
 // Key is the object key under which the package of f is uploaded.
@@ -34,6 +43,9 @@ func (f *Function) Key() string {
 
 // functions lists the functions of s whose Code is a local path; live is for live development.
 func (s *Stack) functions(root string, live bool) ([]*Function, error) {
+	if s.cloud != nil {
+		return s.cloud.functions(s), nil
+	}
 	var out []*Function
 	resources := child(s.Template, "Resources")
 	for _, id := range keys(resources) {
@@ -75,7 +87,7 @@ func Build(ctx context.Context, fs []*Function, done func(*Function)) error {
 	errs := make([]error, len(fs))
 	for i, f := range fs {
 		g.Go(func() error {
-			p, err := bundle.Build(ctx, f.Source)
+			p, err := f.make(ctx)
 			if err != nil {
 				errs[i] = fmt.Errorf("function %s (%s): %w", f.Logical, filepath.ToSlash(f.Source.Path), err)
 				return nil

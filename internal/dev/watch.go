@@ -34,10 +34,13 @@ type Session struct {
 	broken map[*Function]bool // their last build failed: any change is a reason to try again
 	stale  bool               // the last synthesis or deployment failed
 	inputs []string           // of the app's own stacks: files and directories
+
+	cloud cloudWatch // of an app that becomes a cloud assembly
 }
 
 // Reporter shows a session's events to its user.
 type Reporter interface {
+	Working(on string)
 	Building(functions int)
 	Deployed(stacks []*StackInfo, outputs []Output, changed bool, took time.Duration)
 	Updated(function string, took time.Duration)
@@ -48,8 +51,26 @@ type Reporter interface {
 func (s *Session) Up(ctx context.Context) error {
 	start := time.Now()
 	s.stale = true
-	stacks, err := s.App.Synth(ctx, s.Stage, s.Deployer.Client.Region)
+	s.App.Live = s.Live
+	s.note("synthesising")
+	stacks, err := s.App.Synth(ctx, s.Stage, s.Deployer)
 	if err != nil {
+		return err
+	}
+	return s.adopt(ctx, stacks, start)
+}
+
+// note tells what a tool of the app is doing, for that may take long.
+func (s *Session) note(doing string) {
+	if what := s.App.tool(); what != "" {
+		s.Report.Working(doing + " with " + what)
+	}
+}
+
+// adopt builds and deploys stacks as they were synthesised.
+func (s *Session) adopt(ctx context.Context, stacks []*Stack, start time.Time) error {
+	s.stale = true
+	if err := unknownParameters(stacks, s.Params); err != nil {
 		return err
 	}
 	var funcs []*Function
@@ -74,7 +95,12 @@ func (s *Session) Up(ctx context.Context) error {
 			return err
 		}
 		infos = append(infos, info)
-		outputs = append(outputs, info.Sorted(st.Outputs)...)
+		for _, o := range info.Sorted(st.Outputs) {
+			if st.cloud != nil && len(stacks) > 1 {
+				o.Key = st.Name + "." + o.Key // as CDK names them: each stack has names of its own
+			}
+			outputs = append(outputs, o)
+		}
 		changed = changed || did
 	}
 	s.stacks, s.funcs, s.broken, s.stale = stacks, funcs, map[*Function]bool{}, false
@@ -92,7 +118,7 @@ func (s *Session) push(ctx context.Context, fs []*Function, updated func(name st
 	for _, f := range fs {
 		if names[f.Stack] == nil {
 			var err error
-			if names[f.Stack], err = s.Deployer.Physical(ctx, f.Stack.Name); err != nil {
+			if names[f.Stack], err = s.Deployer.of(f.Stack).Physical(ctx, f.Stack.Name); err != nil {
 				return err
 			}
 		}
@@ -100,7 +126,7 @@ func (s *Session) push(ctx context.Context, fs []*Function, updated func(name st
 		if name == "" {
 			continue // its condition is false
 		}
-		did, err := s.Deployer.UpdateCode(ctx, name, f)
+		did, err := s.Deployer.of(f.Stack).UpdateCode(ctx, name, f)
 		if err != nil {
 			return err
 		}
@@ -143,11 +169,19 @@ func (s *Session) Watch(ctx context.Context) error {
 				latest = time.After(maxSettle)
 			}
 			continue
+		case made := <-s.cloud.done:
+			s.synthesised(ctx, made)
+			s.follow(w)
+			continue
 		case <-quiet:
 		case <-latest:
 		}
 		quiet, latest = nil, nil
-		s.apply(ctx, changed)
+		if s.App.Kind.assembled() {
+			s.applyCloud(ctx, changed)
+		} else {
+			s.apply(ctx, changed)
+		}
 		clear(changed)
 		s.follow(w)
 	}
@@ -162,6 +196,11 @@ func (s *Session) apply(ctx context.Context, changed map[string]bool) {
 		}
 		return
 	}
+	s.rebuild(ctx, changed)
+}
+
+// rebuild brings what changed into the functions that are made of it.
+func (s *Session) rebuild(ctx context.Context, changed map[string]bool) {
 	start := time.Now()
 	var build []*Function
 	for _, f := range s.funcs {
@@ -252,6 +291,9 @@ func (a *App) inputs(ctx context.Context) []string {
 	if a.Template != "" {
 		return []string{a.Template}
 	}
+	if a.Kind.assembled() {
+		return nil // any file of theirs may be read
+	}
 	cmd := exec.CommandContext(ctx, "go", "list", "-deps", "-f",
 		`{{if and (not .Standard) .Module}}{{if .Module.Main}}{{$d := .Dir}}{{range .GoFiles}}{{$d}}/{{.}}{{"\n"}}{{end}}{{end}}{{end}}`, ".")
 	cmd.Dir = a.Dir
@@ -268,7 +310,7 @@ func (a *App) inputs(ctx context.Context) []string {
 func (s *Session) LogGroups(ctx context.Context) map[string]string {
 	out := map[string]string{}
 	for _, st := range s.stacks {
-		names, err := s.Deployer.Physical(ctx, st.Name)
+		names, err := s.Deployer.of(st).Physical(ctx, st.Name)
 		if err != nil {
 			continue
 		}
