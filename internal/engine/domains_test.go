@@ -22,6 +22,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse-dev/gatehouse/internal/sigv4"
 )
 
 // certified is a certificate, and its key, for a name; by signs it, or it itself, as an authority.
@@ -94,7 +96,8 @@ func (e *Engine) mockAPI(t testing.TB, name string) string {
 		return fmt.Sprintf(`{"get":{"responses":{"200":{"description":"ok"}},"x-amazon-apigateway-integration":{"type":"mock","requestTemplates":{"application/json":"{\"statusCode\":200}"},
 			"responses":{"default":{"statusCode":"200","responseTemplates":{"application/json":%q}}}}}}`, template)
 	}
-	api := between(e.call(t, "apigateway", "POST", "/restapis?mode=import", `{"swagger":"2.0","info":{"title":"`+name+`","version":"1"},"paths":{"/where":`+mock(name+" $context.path $context.domainName $context.stage")+
+	api := between(e.call(t, "apigateway", "POST", "/restapis?mode=import", `{"swagger":"2.0","info":{"title":"`+name+`","version":"1"},"securityDefinitions":{"sigv4":{"type":"apiKey","name":"Authorization","in":"header","x-amazon-apigateway-authtype":"awsSigv4"}},"paths":{"/where":`+mock(name+" $context.path $context.domainName $context.stage")+
+		`,"/signed":`+strings.Replace(mock("$context.identity.userArn $context.customDomain.basePathMatched"), `"responses"`, `"security":[{"sigv4":[]}],"responses"`, 1)+
 		`,"/who":`+mock("$context.identity.clientCert.subjectDN of $context.identity.clientCert.issuerDN")+`}}`), `"id":"`, `"`)
 	e.call(t, "apigateway", "POST", "/restapis/"+api+"/deployments", `{"stageName":"prod"}`)
 	return api
@@ -190,6 +193,26 @@ func TestCustomDomains(t *testing.T) {
 	r := check(domainClient(t, e, roots, false, ""), "https://api.example.com/rest/where", 200, "rest /rest/where api.example.com prod")
 	if tr := e.recorder.Get(r.Header.Get("X-Amzn-Requestid")); tr == nil || len(tr.Steps) == 0 || tr.Steps[0].Name != "domain" || tr.Steps[0].Detail != "api.example.com/rest" {
 		t.Errorf("the trace is %+v", tr)
+	}
+
+	// A signature is for the name and the path that the client used.
+	signed := func(k key) string {
+		t.Helper()
+		r := httptest.NewRequest("GET", "/rest/signed", nil)
+		r.Host, r.URL.Host = "api.example.com", "api.example.com"
+		r.RequestURI = ""
+		sigv4.Sign(r, sigv4.PayloadHash(nil), k.id, k.secret, k.token, "execute-api", "us-east-1", time.Now())
+		r.URL.Host, r.RequestURI = "", "/rest/signed"
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		return fmt.Sprint(w.Code, " ", w.Body)
+	}
+	if got := signed(e.root()); got != "200 arn:aws:iam::000000000000:root rest" {
+		t.Error(got)
+	}
+	eve := e.user(t, "eve", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:us-east-1:000000000000:`+rest+`/prod/GET/where"}]}`)
+	if got := signed(eve); !strings.HasPrefix(got, "403 ") || !strings.Contains(got, rest+"/prod/GET/signed") {
+		t.Error(got)
 	}
 
 	// The default endpoint may be switched off; the domain stays.

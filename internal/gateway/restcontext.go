@@ -35,6 +35,8 @@ func (x *restExchange) contextValue(name string) (value string, ok bool) {
 		value, _ = x.domain()
 	case "domainPrefix":
 		_, value = x.domain()
+	case "customDomain.basePathMatched":
+		value = strings.TrimPrefix(x.t.Base, "/")
 	case "requestTime":
 		value = string(appendTime(nil, x.start))
 	case "requestTimeEpoch":

@@ -129,7 +129,7 @@ type contextNode struct {
 func (c contextNode) Property(name string) any {
 	full := c.prefix + name
 	switch full {
-	case "identity", "authorizer", "authorizer.claims", "error":
+	case "identity", "authorizer", "authorizer.claims", "error", "customDomain":
 		return contextNode{c.x, full + ".", c.response}
 	case "identity.clientCert", "identity.clientCert.validity":
 		if c.x.t.Client == nil {
