@@ -43,6 +43,7 @@ var Of = map[string]int{
 	"internal/runtime":      4,
 	"internal/bundle":       4,
 	"internal/template":     4,
+	"internal/transform":    4, // of templates into templates
 	"internal/resource":     4,
 
 	// 5, services: implement a generated Handler; never import each other.
@@ -74,9 +75,10 @@ var Of = map[string]int{
 
 // SameFloor lists the imports within a floor that are meant: an engine that is built on another.
 var SameFloor = map[string][]string{
-	"internal/api":      {"internal/shape"},
-	"internal/keys":     {"internal/token"},
-	"internal/resource": {"internal/template"},
-	"internal/session":  {"internal/policy"},
-	"internal/vtl":      {"internal/jsonpath"}, // templates work on the documents that paths select from
+	"internal/api":       {"internal/shape"},
+	"internal/keys":      {"internal/token"},
+	"internal/resource":  {"internal/template"},
+	"internal/session":   {"internal/policy"},
+	"internal/transform": {"internal/template"},
+	"internal/vtl":       {"internal/jsonpath"}, // templates work on the documents that paths select from
 }
