@@ -32,7 +32,7 @@ type API struct {
 type Request struct {
 	HTTP     *http.Request // as received: method, headers, query, host, TLS
 	API      *API
-	Path     string // decoded, begins with a slash, without the stage
+	Path     string // decoded, begins with a slash, without the stage; of a REST API without a slash at its end
 	SourceIP string
 	Start    time.Time
 	Trace    *trace.Trace // nil: nobody will ask
