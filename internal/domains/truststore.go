@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -140,8 +141,13 @@ func verifyChain(trust *x509.CertPool, trusted map[string]bool, certs []*x509.Ce
 	if err != nil {
 		return until, errors.New(strings.TrimPrefix(err.Error(), "x509: "))
 	}
+	long := true
 	for _, chain := range chains {
 		if len(chain) > maxChain {
+			continue
+		}
+		long = false
+		if slices.ContainsFunc(chain, func(c *x509.Certificate) bool { return weak(c) != "" }) {
 			continue
 		}
 		end := leaf.NotAfter
@@ -153,6 +159,9 @@ func verifyChain(trust *x509.CertPool, trusted map[string]bool, certs []*x509.Ce
 		if end.After(until) {
 			until = end
 		}
+	}
+	if until.IsZero() && !long {
+		return until, errors.New("an authority in the chain has a key or a signature that is too weak")
 	}
 	if until.IsZero() {
 		return until, fmt.Errorf("the chain of certificates is longer than %d", maxChain)
