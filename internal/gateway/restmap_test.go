@@ -294,9 +294,11 @@ func TestRESTCompression(t *testing.T) {
 func TestRESTUnsupported(t *testing.T) {
 	f := memoryREST(t)
 	f.aws("POST /sqs", "", func(in *v1.PutIntegrationRequest) {
-		in.Uri, in.Credentials = shape.Ptr("arn:aws:apigateway:us-east-1:sqs:path/123456789012/q"), shape.Ptr("arn:aws:iam::123456789012:role/r")
+		in.Uri, in.Credentials = shape.Ptr("arn:aws:apigateway:us-east-1:${stageVariables.service}:path/123456789012/q"), shape.Ptr("arn:aws:iam::123456789012:role/r")
 	})
 	f.deploy()
+	_, err := f.rest.UpdateStage(f.ctx, &v1.UpdateStageRequest{RestApiId: f.api, StageName: "prod", PatchOperations: patches("replace /variables/service sqs")})
+	f.check(err)
 	w, tr := f.call("POST", "/prod/sqs", "{}")
 	refused(t, w, 500, serverType, serverError)
 	if s := failed(tr); !strings.Contains(s.Detail, "sqs") {
