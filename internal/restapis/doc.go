@@ -32,7 +32,7 @@
 //
 // # What is refused
 //
-// VPC links and private integrations, private APIs, caches of responses, mutual TLS, streamed responses, the newer security policies, routing rules,
+// VPC links and private integrations, integrations with services other than Lambda, private APIs, caches of responses, streamed responses, the newer security policies, routing rules,
 // generation of SDKs, Firehose access logs, and selection patterns that need look-around: a request for one is refused and the answer
 // names it. Policies and schemas are checked when they are set.
 //
