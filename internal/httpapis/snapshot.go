@@ -175,9 +175,13 @@ func (s *Service) served(ctx context.Context, apiID string) (*served, error) {
 	}
 	s.cache.mu.Lock()
 	defer s.cache.mu.Unlock()
-	if s.cache.changes == changes {
-		s.cache.apis[apiID] = a
+	if s.cache.changes != changes {
+		return a, nil
 	}
+	if first := s.cache.apis[apiID]; first != nil { // others were compiling, too: one snapshot for all, for limits are counted in it
+		return first, nil
+	}
+	s.cache.apis[apiID] = a
 	return a, nil
 }
 
