@@ -1,7 +1,9 @@
 package stacks
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,16 +12,19 @@ import (
 	cfn "github.com/gatehouse-dev/gatehouse/internal/api/cloudformation"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/template"
+	"github.com/gatehouse-dev/gatehouse/internal/transform"
 )
 
 // desired is what a stack is to become: a template with the values of its parameters.
 type desired struct {
 	text   []byte
 	source *template.Template // as it was written
-	tpl    *template.Template // with its loops unrolled
+	tpl    *template.Template // with its transforms applied
 	params template.Params
 	pseudo template.Pseudo
 	graph  *template.Graph
+
+	includes bool // it was made of more than one text
 }
 
 // compile reads a template and brings it together with its parameters. Everything about it that does
@@ -27,13 +32,13 @@ type desired struct {
 func (s *Service) compile(text []byte, given map[string]string, lookup template.Lookup, pseudo template.Pseudo) (*desired, error) {
 	d := &desired{text: text, pseudo: pseudo}
 	var err error
-	if d.source, err = s.parse(text); err != nil {
+	if d.source, err = template.Parse(text); err != nil {
 		return nil, err
 	}
 	if d.params, err = d.source.ResolveParameters(given, lookup); err != nil {
 		return nil, err
 	}
-	if d.tpl, err = d.source.Expand(d.params, pseudo); err != nil {
+	if d.tpl, err = transform.Expand(d.source, transform.Options{Params: d.params, Pseudo: pseudo}); err != nil {
 		return nil, err
 	}
 	if err := s.o.Registry.Unrecognized(d.tpl.Types()); err != nil {
@@ -55,17 +60,30 @@ func (s *Service) compile(text []byte, given map[string]string, lookup template.
 	return d, err
 }
 
-// parse reads a template and refuses the transforms that are not known. This is where others would be
-// applied, before anything else is looked at.
-func (s *Service) parse(text []byte) (*template.Template, error) {
+// included returns a template with what it includes in it, and whether that is anything. It is read once,
+// when the template is taken in: what is kept and run again is the whole.
+func (s *Service) included(ctx context.Context, text []byte, given map[string]string, pseudo template.Pseudo) ([]byte, bool, error) {
+	if !bytes.Contains(text, []byte(transform.IncludeName)) {
+		return text, false, nil
+	}
 	t, err := template.Parse(text)
+	if err != nil || !transform.Includes(t) {
+		return text, false, err
+	}
+	params, err := t.ResolveParameters(given, s.lookupParameter(ctx))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if f := t.Foreign(); len(f) > 0 {
-		return nil, &template.Error{Message: "The transform " + f[0] + " is not supported"}
+	if t, err = transform.Include(t, transform.Options{Params: params, Pseudo: pseudo}, func(location string) ([]byte, error) {
+		return s.fetch(ctx, location)
+	}); err != nil {
+		return nil, false, err
 	}
-	return t, nil
+	whole, err := json.Marshal(t.Root)
+	if len(whole) > template.MaxSize {
+		return nil, false, tooLarge()
+	}
+	return whole, true, err
 }
 
 // pseudo returns a stack's pseudo parameters.
@@ -236,7 +254,7 @@ func capabilities(t *template.Template) (need, types []string) {
 // show what a transform makes before it is executed, so they need no CAPABILITY_AUTO_EXPAND.
 func checkCapabilities(d *desired, have []string, changeSet bool) error {
 	need, _ := capabilities(d.tpl)
-	if len(d.source.Transform) > 0 && !changeSet {
+	if (len(d.source.Transform) > 0 || d.includes) && !changeSet {
 		need = append([]string{cfn.CapabilityCapabilityAutoExpand}, need...)
 	}
 	need = slices.DeleteFunc(need, func(c string) bool {

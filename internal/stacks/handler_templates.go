@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 
 	cfn "github.com/gatehouse-dev/gatehouse/internal/api/cloudformation"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 	"github.com/gatehouse-dev/gatehouse/internal/template"
+	"github.com/gatehouse-dev/gatehouse/internal/transform/sam"
 )
 
 // GetTemplate returns the template of a stack or change set exactly as it was given, or with its
@@ -34,6 +36,9 @@ func (s *Service) GetTemplate(ctx context.Context, in *cfn.GetTemplateInput) (*c
 		}
 		id, params = st.Template, st.Params
 	}
+	if id == "" && st.Status == cfn.StackStatusReviewInProgress {
+		return &cfn.GetTemplateOutput{TemplateBody: ptr("{}"), StagesAvailable: []string{"Original", "Processed"}}, nil
+	}
 	t, err := view(ctx, s.o.DB, func(tx *store.Tx) (*Template, error) { return templates.Get(tx, id) })
 	if errors.Is(err, store.ErrNotFound) || id == "" {
 		return nil, invalid("Template for stack %s does not exist", shape.Val(in.StackName))
@@ -42,7 +47,7 @@ func (s *Service) GetTemplate(ctx context.Context, in *cfn.GetTemplateInput) (*c
 		return nil, err
 	}
 	out := &cfn.GetTemplateOutput{TemplateBody: ptr(string(t.Text)), StagesAvailable: []string{"Original", "Processed"}}
-	if shape.Val(in.TemplateStage) == "Processed" {
+	if shape.Val(in.TemplateStage) != cfn.TemplateStageOriginal {
 		d, err := s.restore(st, t.Text, params)
 		if err != nil {
 			return nil, asInvalid(err)
@@ -111,7 +116,7 @@ func (s *Service) GetTemplateSummary(ctx context.Context, in *cfn.GetTemplateSum
 		if text != nil {
 			return nil, invalid("Only one of StackName, TemplateBody and TemplateURL can be specified.")
 		}
-		got, err := s.GetTemplate(ctx, &cfn.GetTemplateInput{StackName: &name})
+		got, err := s.GetTemplate(ctx, &cfn.GetTemplateInput{StackName: &name, TemplateStage: ptr(cfn.TemplateStageOriginal)})
 		if err != nil {
 			return nil, err
 		}
@@ -157,6 +162,9 @@ func (s *Service) identifiers(t *template.Template) ([]cfn.ResourceIdentifierSum
 	var unknown []string
 	for _, typ := range t.Types() {
 		schema, ok := s.o.Registry.Schema(typ)
+		if !ok && strings.HasPrefix(typ, "AWS::Serverless::") && slices.Contains(t.Transform, sam.Name) {
+			continue
+		}
 		if !ok {
 			unknown = append(unknown, typ)
 			continue

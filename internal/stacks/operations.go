@@ -79,10 +79,15 @@ func (s *Service) propose(ctx context.Context, st *Stack, rows map[string]*Resou
 	if ctx, err = s.as(ctx, st, role); err != nil {
 		return nil, err
 	}
+	text, includes, err := s.included(ctx, text, given, pseudo(st))
+	if err != nil {
+		return nil, asInvalid(err)
+	}
 	d, err := s.compile(text, given, s.lookupParameter(ctx), pseudo(st))
 	if err != nil {
 		return nil, asInvalid(err)
 	}
+	d.includes = includes
 	if err := checkCapabilities(d, w.capabilities, w.changeSet); err != nil {
 		return nil, err
 	}

@@ -562,3 +562,13 @@ func TestForeignTransform(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestInnerTransform(t *testing.T) {
+	tpl, err := Parse([]byte("Resources: {'Fn::Transform': {Name: Mine}, R: {Type: T, Properties: {'Fn::Transform': {Name: 'AWS::Include', Parameters: {Location: x}}}}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"Mine", "AWS::Include"}, tpl.Foreign()); d != "" {
+		t.Error(d)
+	}
+}

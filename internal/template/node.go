@@ -53,6 +53,13 @@ func (n *Node) Get(key string) *Node {
 	return nil
 }
 
+// MapOf ends the making of a map of entries, whose keys must be unique: it may not be changed any more.
+func MapOf(n *Node) *Node {
+	n.index = nil
+	n.seal()
+	return n
+}
+
 // seal ends the making of a map: a long one gets an index.
 func (n *Node) seal() {
 	if len(n.Entries) <= 16 {

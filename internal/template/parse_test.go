@@ -75,7 +75,6 @@ func TestParseErrors(t *testing.T) {
 		{"unknown function", "Resources: {R: {Type: T, Properties: {A: {'Fn::Upper': x}}}}", "Template error: Encountered unsupported function: Fn::Upper Supported functions are: [" + supported + "]", 0, 0},
 		{"extension without the transform", "Resources: {R: {Type: T, Properties: {A: {'Fn::Length': [x]}}}}", "Template error: Encountered unsupported function: Fn::Length Supported functions are: [" + supported + "]", 0, 0},
 		{"function beside others", "Resources: {R: {Type: T, Properties: {A: {'Fn::Join': ['', []], B: x}}}}", "Template error: a map with the function Fn::Join must have no other keys", 0, 0},
-		{"transform within", "Resources: {R: {Type: T, Properties: {'Fn::Transform': {Name: 'AWS::Include'}}}}", "Template error: the transform AWS::Include is not supported", 0, 0},
 		{"Ref of a list", "Resources: {R: {Type: T, Properties: {A: !Ref [x]}}}", msgRef, 0, 0},
 		{"GetAtt without attribute", "Resources: {R: {Type: T, Properties: {A: !GetAtt R}}}", msgGetAttOne, 0, 0},
 		{"GetAtt of three", `{"Resources":{"R":{"Type":"T","Properties":{"A":{"Fn::GetAtt":["R","a","b"]}}}}}`, msgGetAtt, 0, 0},

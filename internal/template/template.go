@@ -39,8 +39,9 @@ type Template struct {
 	parameters map[string]*Parameter
 	conditions map[string]*Condition
 	mappings   map[string]*Mapping
-	loops      bool // has Fn::ForEach, which Expand must unroll
-	extended   bool // AWS::LanguageExtensions
+	loops      bool     // has Fn::ForEach, which Expand must unroll
+	extended   bool     // AWS::LanguageExtensions
+	foreign    []string // see Foreign
 }
 
 // Parameter is one entry of the section Parameters.
@@ -115,15 +116,28 @@ func (t *Template) Resource(id string) *Resource { return t.resources[id] }
 // Parameter returns the parameter with a name, or nil.
 func (t *Template) Parameter(name string) *Parameter { return t.parameters[name] }
 
-// Foreign returns the transforms that this package does not apply.
-func (t *Template) Foreign() []string {
-	var out []string
-	for _, name := range t.Transform {
-		if name != LanguageExtensions {
-			out = append(out, name)
-		}
+// Foreign returns the transforms that this package does not apply: those of the whole template, then
+// those that Fn::Transform applies to a part of it.
+func (t *Template) Foreign() []string { return t.foreign }
+
+// inner adds the names of the transforms that Fn::Transform applies within n.
+func inner(n *Node, names []string) []string {
+	for _, item := range n.Items {
+		names = inner(item, names)
 	}
-	return out
+	for _, e := range n.Entries {
+		if e.Key == "Fn::Transform" {
+			name := "Fn::Transform"
+			if m := e.Value.Get("Name"); m != nil && m.Kind == String {
+				name = m.Text
+			}
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		names = inner(e.Value, names)
+	}
+	return names
 }
 
 // Types returns the resource types that the template uses, each once, in the template's order.
@@ -167,11 +181,11 @@ func Build(root *Node) (*Template, error) {
 			return nil, err
 		}
 	}
-	if len(t.Resources) == 0 && !t.loops {
+	if len(t.Resources) == 0 && !t.loops && len(t.foreign) == 0 {
 		return nil, errorAt(root, "Template format error: At least one Resources member must be defined.")
 	}
 	// Unrolled loops are checked in Expand; foreign transforms may bring resources that are not here yet.
-	if t.loops || len(t.Foreign()) > 0 {
+	if t.loops || len(t.foreign) > 0 {
 		return t, nil
 	}
 	if err := t.check(); err != nil {
@@ -192,11 +206,12 @@ func (t *Template) header() error {
 			return err
 		}
 	}
+	t.foreign = inner(t.Root, t.foreign)
 	var unknown []string
 	var first *Node
 	for _, e := range t.Root.Entries {
 		// Globals belongs to the serverless transform.
-		if slices.Contains(sections, e.Key) || e.Key == "Globals" && len(t.Foreign()) > 0 {
+		if slices.Contains(sections, e.Key) || (e.Key == "Globals" || e.Key == "Fn::Transform") && len(t.foreign) > 0 {
 			continue
 		}
 		if len(unknown) == 0 {
@@ -244,6 +259,9 @@ func (t *Template) transforms(n *Node) error {
 			return errorAt(item, "Template format error: Transform must be a string or a list of strings.")
 		}
 		t.Transform = append(t.Transform, name.Text)
+		if name.Text != LanguageExtensions {
+			t.foreign = append(t.foreign, name.Text)
+		}
 	}
 	t.extended = slices.Contains(t.Transform, LanguageExtensions)
 	t.loops = t.extended && hasLoop(t.Root)
@@ -291,8 +309,8 @@ func (t *Template) buildMappings(n *Node) error {
 	}
 	for i := range n.Entries {
 		e := &n.Entries[i]
-		if e.Key == "Fn::Transform" {
-			return errorAt(e.at(), "Template error: the transform in section Mappings is not supported (Fn::Transform)")
+		if t.isLoop(e.Key) {
+			continue
 		}
 		if !alphanumeric(e.Key) {
 			return errorAt(e.at(), "Template format error: Mapping name %s is non alphanumeric.", e.Key)
@@ -373,9 +391,6 @@ func (t *Template) buildResources(n *Node) error {
 		if t.isLoop(e.Key) {
 			continue
 		}
-		if e.Key == "Fn::Transform" {
-			return errorAt(e.at(), "Template error: the transform in section Resources is not supported (Fn::Transform)")
-		}
 		if !alphanumeric(e.Key) {
 			return errorAt(e.at(), "Template format error: Resource name %s is non alphanumeric.", e.Key)
 		}
@@ -397,7 +412,7 @@ func (t *Template) buildResource(e *Entry) (*Resource, error) {
 	if e.Value.Kind != Map {
 		return nil, errorAt(e.Value, "Template format error: [/Resources/%s] resource definition is malformed", e.Key)
 	}
-	foreign := len(t.Foreign()) > 0
+	foreign := len(t.foreign) > 0
 	for i := range e.Value.Entries {
 		f := &e.Value.Entries[i]
 		v := f.Value
@@ -525,5 +540,5 @@ func (t *Template) buildOutputs(n *Node) error {
 
 // isLoop tells whether a key of a section is an Fn::ForEach.
 func (t *Template) isLoop(key string) bool {
-	return t.extended && strings.HasPrefix(key, "Fn::ForEach::")
+	return key == "Fn::Transform" || t.extended && strings.HasPrefix(key, "Fn::ForEach::")
 }

@@ -1,7 +1,6 @@
 package sam
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -325,5 +324,3 @@ func (t *transform) now() time.Time {
 	}
 	return time.Now()
 }
-
-func number(n int64) json.Number { return json.Number(jsonInt(n)) }

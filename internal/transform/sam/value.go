@@ -365,7 +365,7 @@ func nodeOf(v any) *template.Node {
 				n.Entries = append(n.Entries, template.Entry{Key: e.key, Value: nodeOf(e.value), Line: e.place.line, Column: e.place.column})
 			}
 		}
-		return n
+		return template.MapOf(n)
 	}
 	return &template.Node{Kind: template.Null}
 }
