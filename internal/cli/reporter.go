@@ -46,7 +46,7 @@ func (r *reporter) event(e dev.Event) {
 		return
 	}
 	r.mu.Lock()
-	r.width = max(r.width, 30, len(e.Logical))
+	r.width = max(r.width, 30, min(len(e.Logical), 48)) // tools make longer ones, which stick out
 	width := r.width
 	r.mu.Unlock()
 	what, ok := happened[e.Status]

@@ -129,6 +129,8 @@ func (s *Session) news(file string) bool {
 		sum = sha256.Sum256(data)
 	} else if st, serr := os.Stat(file); serr == nil && st.IsDir() {
 		return false // its files are told of one by one
+	} else if _, ok := s.cloud.content[file]; !ok && !s.reads(file) {
+		return false // it came and went, as the copies that editors make
 	}
 	if old, ok := s.cloud.content[file]; ok && old == sum {
 		return false
@@ -140,14 +142,30 @@ func (s *Session) news(file string) bool {
 	return true
 }
 
-// asksForSynthesis tells whether one of the files is, or may be, something that the stacks are made from.
-func (s *Session) asksForSynthesis(changed map[string]bool) bool {
-	var program []string
+// program returns the files that the stacks are made from, as far as they are known.
+func (s *Session) program() []string {
 	for _, st := range s.stacks {
 		if st.cloud.seen != nil {
-			program = st.cloud.seen.program
+			return st.cloud.seen.program
 		}
 	}
+	return nil
+}
+
+// reads tells whether a file is known to be part of the app or of a function.
+func (s *Session) reads(file string) bool {
+	one := map[string]bool{file: true}
+	for _, f := range s.funcs {
+		if touches(one, f.Package.Inputs) {
+			return true
+		}
+	}
+	return touches(one, s.program())
+}
+
+// asksForSynthesis tells whether one of the files is, or may be, something that the stacks are made from.
+func (s *Session) asksForSynthesis(changed map[string]bool) bool {
+	program := s.program()
 	for f := range changed {
 		one := map[string]bool{f: true}
 		part := false
