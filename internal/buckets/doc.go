@@ -5,15 +5,22 @@
 // An object's content is a blob of the store, so equal content is kept once, and an object is there
 // whole or not at all. What S3 can do and this cannot (versions, access lists, encryption with keys of
 // KMS) is refused by name.
+//
+// A bucket's policy is evaluated with those of whoever asks: see [Service.BucketPolicy]. Templates of tools give
+// their buckets settings that change nothing here, and they are taken: private access, blocked public
+// access, encryption with S3's own keys, versioning and the expiry of old versions. The API tells how it is: one
+// version is kept.
 package buckets
 
 import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/s3"
+	"github.com/gatehouse-dev/gatehouse/internal/policy"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
 )
 
@@ -50,6 +57,10 @@ type bucket struct {
 	Created      int64 // epoch milliseconds
 	Tags         map[string]string
 	Token        string `json:",omitempty"` // of the step of a stack that made it
+	Policy       string `json:",omitempty"` // as it was given
+	PolicyToken  string `json:",omitempty"` // of the step that made the policy
+
+	ready atomic.Pointer[policy.Compiled] // Policy, made when first asked for
 }
 
 var bucketKind = store.Kind[bucket]{Name: "buckets.bucket"}

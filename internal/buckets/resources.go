@@ -3,6 +3,7 @@ package buckets
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/gatehouse-dev/gatehouse/internal/api/s3"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
@@ -13,15 +14,65 @@ import (
 
 // Resources returns the CloudFormation types that the service makes.
 func (s *Service) Resources() []resource.Type {
-	return []resource.Type{{Name: "AWS::S3::Bucket", Handler: bucketResource{s}, Properties: []string{"BucketName", "Tags"}}}
+	return []resource.Type{
+		{Name: "AWS::S3::Bucket", Handler: bucketResource{s}, Properties: []string{"AccessControl", "BucketEncryption", "BucketName", "LifecycleConfiguration",
+			"OwnershipControls", "PublicAccessBlockConfiguration", "Tags", "VersioningConfiguration"}},
+		{Name: "AWS::S3::BucketPolicy", Handler: policyResource{s}},
+	}
 }
 
 type bucketResource struct{ s *Service }
 
+// idle checks the settings that change nothing here, and refuses what would: see the package's comment.
+func idle(props map[string]any) error {
+	no := func(what string) error { return &resource.Error{Message: what + " is not supported"} }
+	if acl, ok := props["AccessControl"]; ok && acl != "Private" {
+		return no("AccessControl " + fmt.Sprint(acl))
+	}
+	if e, ok := props["BucketEncryption"].(map[string]any); ok {
+		rules, _ := e["ServerSideEncryptionConfiguration"].([]any)
+		for _, r := range rules {
+			r, _ := r.(map[string]any)
+			if by, _ := r["ServerSideEncryptionByDefault"].(map[string]any); by["KMSMasterKeyID"] != nil {
+				return no("BucketEncryption with a KMSMasterKeyID")
+			}
+		}
+	}
+	if o, ok := props["OwnershipControls"].(map[string]any); ok {
+		rules, _ := o["Rules"].([]any)
+		for _, r := range rules {
+			if r, _ := r.(map[string]any); r["ObjectOwnership"] == "ObjectWriter" {
+				return no("OwnershipControls with ObjectWriter")
+			}
+		}
+	}
+	if l, ok := props["LifecycleConfiguration"].(map[string]any); ok {
+		rules, _ := l["Rules"].([]any)
+		for _, r := range rules {
+			r, _ := r.(map[string]any)
+			for name := range r {
+				switch name {
+				case "Id", "Status", "Prefix", "AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration", "NoncurrentVersionExpirationInDays":
+				default: // would expire or move what is there
+					return no("LifecycleConfiguration with " + name)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// idleProps are not for CreateBucket.
+var idleProps = map[string]string{"BucketName": "Bucket", "Tags": "", "AccessControl": "", "BucketEncryption": "", "LifecycleConfiguration": "",
+	"OwnershipControls": "", "PublicAccessBlockConfiguration": "", "VersioningConfiguration": ""}
+
 func (h bucketResource) Create(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	if err := idle(r.Props); err != nil {
+		return resource.Result{}, err
+	}
 	in := new(s3.CreateBucketRequest)
 	props := resource.With(map[string]any{"BucketName": r.PhysicalName(63, true)}, r.Props)
-	if err := resource.Input(ctx, &s3.Model, in, props, map[string]string{"BucketName": "Bucket", "Tags": ""}); err != nil {
+	if err := resource.Input(ctx, &s3.Model, in, props, idleProps); err != nil {
 		return resource.Result{}, err
 	}
 	err := h.s.create(ctx, in, r.Token)
@@ -36,6 +87,9 @@ func (h bucketResource) Create(ctx context.Context, r *resource.Request) (resour
 }
 
 func (h bucketResource) Update(ctx context.Context, r *resource.Request) (resource.Result, error) {
+	if err := idle(r.Props); err != nil {
+		return resource.Result{}, err
+	}
 	tags, err := r.AllTags("Tags")
 	if err != nil {
 		return resource.Result{}, err

@@ -89,6 +89,8 @@ type Engine struct {
 	proxy    *proxy.Proxy
 	dual     *dualListener
 
+	bootstraps sync.Mutex // held while the stack of cdk bootstrap is made
+
 	profile client.Profile
 	http    *http.Server
 	served  chan struct{} // closed when the listener is done

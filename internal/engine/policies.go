@@ -37,7 +37,7 @@ func (e *Engine) authorizer() *access.Authorizer {
 			"s3":               access.TaggerFunc(e.bucketTags),
 			"ssm":              access.TaggerFunc(e.parameterTags),
 		}},
-		IAM: e.iam, Functions: functionPolicies{e},
+		IAM: e.iam, Functions: functionPolicies{e}, Buckets: bucketPolicies{e},
 	}
 }
 
@@ -52,6 +52,13 @@ func (f functionPolicies) FunctionPolicy(ctx context.Context, arn string) (*poli
 		return nil, nil
 	}
 	return p, err
+}
+
+// bucketPolicies finds the policies of buckets.
+type bucketPolicies struct{ e *Engine }
+
+func (b bucketPolicies) BucketPolicy(ctx context.Context, bucket string) (*policy.Compiled, error) {
+	return b.e.buckets.BucketPolicy(ctx, bucket)
 }
 
 // The tags of resources are read by the services' own operations, when a policy asks for them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,9 @@ import (
 // unchanging are the types that have nothing to update, and no tags, where no property has changed.
 var unchanging = map[string]bool{"AWS::Lambda::Permission": true, "AWS::IAM::AccessKey": true, "AWS::IAM::Group": true, "AWS::IAM::InstanceProfile": true, "AWS::IAM::ManagedPolicy": true,
 	"AWS::ApiGateway::Resource": true, "AWS::ApiGateway::UsagePlanKey": true}
+
+// unasked are the types that no service's API is called for.
+var unasked = map[string]bool{"AWS::CDK::Metadata": true, "AWS::ECR::Repository": true, "AWS::CloudFormation::WaitConditionHandle": true, "AWS::CloudFormation::WaitCondition": true}
 
 // powerless returns a context in which a user acts through a stack who has all permissions of
 // CloudFormation and no other.
@@ -73,6 +77,8 @@ func TestResourceTypes(t *testing.T) {
 		{"AWS::CDK::Metadata", `{}`, false},
 		{"AWS::Logs::LogGroup", `{"LogGroupName":"/life","RetentionInDays":7,"Tags":[{"Key":"a","Value":"b"}]}`, true},
 		{"AWS::S3::Bucket", `{"BucketName":"life-bucket"}`, true},
+		{"AWS::S3::BucketPolicy", `{"Bucket":"${AWS::S3::Bucket}","PolicyDocument":{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::life-bucket/*"}}}`, true},
+		{"AWS::ECR::Repository", `{"RepositoryName":"life"}`, true},
 		{"AWS::SSM::Parameter", `{"Name":"/life","Type":"String","Value":"v"}`, true},
 		{"AWS::IAM::Role", `{"RoleName":"life","AssumeRolePolicyDocument":` + trust + `,"Policies":[{"PolicyName":"p","PolicyDocument":` + policy + `}]}`, true},
 		{"AWS::IAM::Policy", `{"PolicyName":"life","PolicyDocument":` + policy + `,"Roles":["${AWS::IAM::Role}"]}`, false},
@@ -145,12 +151,14 @@ func TestResourceTypes(t *testing.T) {
 		}
 		refused := func(what string, err error) {
 			t.Helper()
-			if s.typ != "AWS::CDK::Metadata" && (err == nil || !strings.Contains(err.Error(), "is not authorized to perform: ")) {
+			if !unasked[s.typ] && (err == nil || !strings.Contains(err.Error(), "is not authorized to perform: ")) {
 				t.Errorf("%s: %s by a caller who may only use stacks: %v", s.typ, what, err)
 			}
 		}
-		_, err := h.Create(powerless, request("zero"))
-		refused("created", err)
+		if !unasked[s.typ] {
+			_, err := h.Create(powerless, request("zero"))
+			refused("created", err)
+		}
 		first, err := h.Create(ctx, request("one"))
 		if err != nil {
 			t.Fatalf("%s: %v", s.typ, err)
@@ -210,8 +218,10 @@ func TestResourceTypes(t *testing.T) {
 		})
 		tested[s.typ] = true
 	}
+	// What waits for answers is taken through its life in package stacks.
+	elsewhere := []string{resource.CustomResource, "AWS::CloudFormation::Stack", "AWS::CloudFormation::WaitCondition", "AWS::CloudFormation::WaitConditionHandle"}
 	for _, name := range e.registry.Names() {
-		if !tested[name] {
+		if !tested[name] && !slices.Contains(elsewhere, name) {
 			t.Errorf("%s is not tested", name)
 		}
 	}

@@ -85,7 +85,7 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 	e.rest = restapis.New(restapis.Options{DB: e.db, Seal: box, Domains: e.hosts, Objects: e.buckets, Assumable: e.gatewayMayBe, Ask: askOfImports(policies, &apigateway.Model), Account: cfg.Account, PublicURL: e.PublicURL, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.registry = new(resource.Registry) // filled below
-	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.params.Value, Functions: e.functions, Account: cfg.Account, Outputs: e.reachable, Seal: box,
+	e.stacks = stacks.New(stacks.Options{DB: e.db, Registry: e.registry, Objects: e.buckets, Parameter: e.parameter, Functions: e.functions, Account: cfg.Account, Outputs: e.reachable, Seal: box,
 		Policies: policies, Callers: access.Callers{IAM: e.iam}, Logger: cfg.Logger, Now: cfg.Now})
 
 	e.gateway = gateway.New(gateway.Options{HTTPAPIs: e.apis, RESTAPIs: e.rest, Invoker: e.functions, Permitter: e.functions, IAM: e.iam, URLs: e.functions, Verifier: verifier, SameIssuer: e.sameIssuer,
@@ -116,7 +116,7 @@ func (e *Engine) join(dir string, box *seal.Key) error {
 		}
 	}
 	e.control = wire.NewServer(wire.Options{
-		Services: e.services, Auth: e.iam, Policies: policies, Account: cfg.Account, DefaultRegion: cfg.Region, Logger: cfg.Logger, Now: cfg.Now,
+		Services: e.services, Auth: e.iam, Policies: bootstrapping{policies, e}, Private: loopback(hostOf(e.addr)) && cfg.PublicURL == "", Account: cfg.Account, DefaultRegion: cfg.Region, Logger: cfg.Logger, Now: cfg.Now,
 		AllowOrigin: e.origins(), Observe: e.observe,
 	})
 	e.signin = &signin.Handler{Pools: e.pools, Identities: e.identities, Logger: cfg.Logger}

@@ -18,6 +18,10 @@ type Type struct {
 	// Properties are the top-level properties that the handler follows; nil means all of the schema.
 	// Others are refused by name, so that nothing in a template is silently ignored.
 	Properties []string
+
+	// Refused says why there is no such resource here. Templates of tools name the type under conditions
+	// that need not hold: it is known, and refused where they do. It has no Handler then.
+	Refused string
 }
 
 // Request is one step in the life of a resource.
@@ -40,6 +44,7 @@ type Result struct {
 	PhysicalID string
 	Attrs      map[string]any // for Fn::GetAtt, by attribute name: "Arn", "Endpoint.Address"
 	Ref        string         // what Ref returns, if it is not PhysicalID
+	Imported   bool           // it was there before the stack; the stacks service says so
 	NoEcho     bool           // Attrs are not to be shown where a stack shows properties
 }
 
@@ -72,7 +77,7 @@ type Registry struct {
 // Register adds a type. It panics if the name is taken, has no schema, or Properties names
 // something that the schema does not have: faults of the program, found by any test that starts it.
 func (r *Registry) Register(t Type) {
-	if t.Name == "" || t.Handler == nil {
+	if t.Name == "" || (t.Handler == nil) != (t.Refused != "") {
 		panic("resource: a type needs a name and a handler")
 	}
 	if _, ok := r.types[t.Name]; ok {
@@ -108,11 +113,13 @@ func canonical(name string) string {
 	return name
 }
 
-// Names returns the registered names in order.
+// Names returns the names of the registered types that are not refused, in order.
 func (r *Registry) Names() []string {
 	names := make([]string, 0, len(r.types))
-	for n := range r.types {
-		names = append(names, n)
+	for n, t := range r.types {
+		if t.Refused == "" {
+			names = append(names, n)
+		}
 	}
 	sort.Strings(names)
 	return names
@@ -157,6 +164,9 @@ func (r *Registry) Check(typeName, logicalID string, props map[string]any) error
 	t, registered := r.Lookup(typeName)
 	if !ok || !registered {
 		return r.Unrecognized([]string{typeName})
+	}
+	if t.Refused != "" {
+		return &Error{Message: "Resource type " + typeName + " is not supported", Detail: t.Refused + "; resource " + logicalID}
 	}
 	if err := s.Check(logicalID, props); err != nil {
 		return err

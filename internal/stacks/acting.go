@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	cfn "github.com/gatehouse-dev/gatehouse/internal/api/cloudformation"
 	"github.com/gatehouse-dev/gatehouse/internal/api/s3"
@@ -184,6 +185,18 @@ func invalidText(err error) error {
 		return &shape.Error{Code: "ValidationError", Status: 400, Message: e.Message}
 	}
 	return err
+}
+
+// Known tells whether there is a stack of a name in the region of ctx's call, or was one in the last 90 days.
+func (s *Service) Known(ctx context.Context, name string) (bool, error) {
+	region := wire.CallFrom(ctx).Region
+	return view(ctx, s.o.DB, func(tx *store.Tx) (bool, error) {
+		if _, err := stacks.ByName(tx, region, name); !errors.Is(err, store.ErrNotFound) {
+			return err == nil, err
+		}
+		gone, _, err := stacks.List(tx, deletedParent(region), "", 0)
+		return slices.ContainsFunc(gone, func(st *Stack) bool { return st.Name == name }), err
+	})
 }
 
 // StackID returns the id of the living stack of a name in the region of ctx's call, or of the stack that the

@@ -16,16 +16,17 @@ import (
 type ChangeSet struct {
 	ID, Name, StackID, StackName string
 
-	Type        string // CREATE or UPDATE
-	Description string
-	Created     int64 // epoch milliseconds
-	Status      string
-	Reason      string
-	Execution   string
-	Token       string
-	OnFailure   string
-	Target      *Target
-	Changes     []byte // []cfn.Change with property values; see [Service.encode]
+	Type           string // CREATE or UPDATE
+	Description    string
+	Created        int64 // epoch milliseconds
+	Status         string
+	Reason         string
+	Execution      string
+	Token          string
+	OnFailure      string
+	ImportExisting bool
+	Target         *Target
+	Changes        []byte // []cfn.Change with property values; see [Service.encode]
 }
 
 var changeSets = store.Kind[ChangeSet]{Name: "stacks.changeset"}

@@ -202,6 +202,9 @@ func (r *run) retained(d *doom, t *State) bool {
 	if r.op.Kind == opDelete && slices.Contains(r.op.Retain, d.row.Logical) {
 		return true
 	}
+	if d.undo && t.Imported {
+		return true
+	}
 	policy := t.OnDelete
 	if d.row.Old == t && !d.forget && r.op.Kind == opUpdate { // it was replaced
 		policy = t.OnReplace
@@ -291,7 +294,7 @@ func (r *run) remove(ctx context.Context, req, unsure *resource.Request) error {
 		return err
 	}
 	if unsure != nil {
-		res, err := r.create(unsure)(ctx)
+		res, err := r.create(unsure, "")(ctx)
 		if err != nil {
 			r.s.o.Logger.Warn("stacks: it is not known whether a resource was created", "stack", r.stack.ID, "resource", req.LogicalID, "type", req.Type, "error", err)
 			return ctx.Err()

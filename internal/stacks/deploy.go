@@ -214,7 +214,16 @@ func (r *run) deployCall(row *Resource) call {
 		req.OldProps = cloneProps(row.Step.OldProps)
 		return r.update(req)
 	}
-	return r.create(req)
+	if at := r.op.Bring[row.Logical]; at != "" && row.Step.Kind == stepCreate {
+		return func(ctx context.Context) (resource.Result, error) {
+			h, err := r.handler(req.Type)
+			if err != nil {
+				return resource.Result{}, err
+			}
+			return r.bring(ctx, h, req, at)
+		}
+	}
+	return r.create(req, row.OnDelete)
 }
 
 // deployed notes the result of a step.
@@ -250,7 +259,7 @@ func (r *run) deployed(row *Resource, cancelled bool, shown map[string]any, res 
 	if res.PhysicalID != "" {
 		row.Physical = res.PhysicalID
 	}
-	row.RefValue, row.Attrs, row.NoEcho = res.Ref, attrs, res.NoEcho
+	row.RefValue, row.Attrs, row.NoEcho, row.Imported = res.Ref, attrs, res.NoEcho, row.Imported || res.Imported
 	if cancelled {
 		row.Step.Failed = true
 		r.put(row)

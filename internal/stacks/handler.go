@@ -18,11 +18,11 @@ func (s *Service) CreateStack(ctx context.Context, in *cfn.CreateStackInput) (*c
 	}
 	if err := refuseExtras(extras{
 		notificationARNs: in.NotificationARNs, rollback: in.RollbackConfiguration, resourceTypes: in.ResourceTypes,
-		policy: in.StackPolicyBody != nil || in.StackPolicyURL != nil, deployment: in.DeploymentConfig != nil,
+		policy: in.StackPolicyBody != nil || in.StackPolicyURL != nil, deployment: in.DeploymentConfig,
 	}); err != nil {
 		return nil, err
 	}
-	onFailure, err := failureMode(in.OnFailure, in.DisableRollback)
+	onFailure, err := failureMode(in.OnFailure, keepFailed(in.DisableRollback, in.DeploymentConfig))
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +65,11 @@ func (s *Service) UpdateStack(ctx context.Context, in *cfn.UpdateStackInput) (*c
 	if err := refuseExtras(extras{
 		notificationARNs: in.NotificationARNs, rollback: in.RollbackConfiguration, resourceTypes: in.ResourceTypes,
 		policy:     in.StackPolicyBody != nil || in.StackPolicyURL != nil || in.StackPolicyDuringUpdateBody != nil || in.StackPolicyDuringUpdateURL != nil,
-		deployment: in.DeploymentConfig != nil,
+		deployment: in.DeploymentConfig,
 	}); err != nil {
 		return nil, err
 	}
-	onFailure, err := failureMode(nil, in.DisableRollback)
+	onFailure, err := failureMode(nil, keepFailed(in.DisableRollback, in.DeploymentConfig))
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +123,8 @@ func notUpdatable(st *Stack) error {
 
 // DeleteStack deletes a stack and its resources. It is no error if there is none.
 func (s *Service) DeleteStack(ctx context.Context, in *cfn.DeleteStackInput) (*cfn.DeleteStackResponse, error) {
-	if in.DeploymentConfig != nil {
-		return nil, refused("DeploymentConfig", "deployments have one mode here")
+	if err := checkDeployment(in.DeploymentConfig); err != nil {
+		return nil, err
 	}
 	var running *run
 	err := retry(func() error {
@@ -269,7 +269,8 @@ func (s *Service) UpdateTerminationProtection(ctx context.Context, in *cfn.Updat
 type extras struct {
 	notificationARNs, resourceTypes []string
 	rollback                        *cfn.RollbackConfiguration
-	policy, deployment              bool
+	policy                          bool
+	deployment                      *cfn.DeploymentConfig
 }
 
 func refuseExtras(x extras) error {
@@ -282,10 +283,25 @@ func refuseExtras(x extras) error {
 		return refused("RollbackConfiguration", "there are no CloudWatch alarms here to watch")
 	case x.policy:
 		return refused("A stack policy", "all updates are allowed")
-	case x.deployment:
-		return refused("DeploymentConfig", "deployments have one mode here")
 	}
-	return nil
+	return checkDeployment(x.deployment)
+}
+
+// checkDeployment checks the mode of a deployment. Resources here are in use as soon as they are made, so
+// express deployments and others are the same.
+func checkDeployment(d *cfn.DeploymentConfig) error {
+	if d == nil || slices.Contains([]string{"", "STANDARD", "EXPRESS"}, shape.Val(d.Mode)) {
+		return nil
+	}
+	return refused("DeploymentConfig with mode "+*d.Mode, "deployments have one mode here")
+}
+
+// keepFailed returns which of the two ways to say that nothing is rolled back counts.
+func keepFailed(disable *bool, d *cfn.DeploymentConfig) *bool {
+	if disable == nil && d != nil {
+		return d.DisableRollback
+	}
+	return disable
 }
 
 // failureMode reads the two ways to say what becomes of a stack that fails.

@@ -19,15 +19,13 @@ import (
 func (s *Service) CreateChangeSet(ctx context.Context, in *cfn.CreateChangeSetInput) (*cfn.CreateChangeSetOutput, error) {
 	if err := refuseExtras(extras{
 		notificationARNs: in.NotificationARNs, rollback: in.RollbackConfiguration, resourceTypes: in.ResourceTypes,
-		deployment: in.DeploymentConfig != nil,
+		deployment: in.DeploymentConfig,
 	}); err != nil {
 		return nil, err
 	}
 	switch {
 	case len(in.ResourcesToImport) > 0 || shape.Val(in.ChangeSetType) == cfn.ChangeSetTypeImport:
 		return nil, refused("ChangeSetType IMPORT", "resources that exist cannot be taken into a stack")
-	case shape.Val(in.ImportExistingResources):
-		return nil, refused("ImportExistingResources", "resources that exist cannot be taken into a stack")
 	case shape.Val(in.DeploymentMode) != "":
 		return nil, refused("DeploymentMode "+*in.DeploymentMode, "there is no drift to revert")
 	}
@@ -86,7 +84,7 @@ func (s *Service) planChangeSet(ctx context.Context, st *Stack, rows map[string]
 	c := &ChangeSet{
 		Name: in.ChangeSetName, StackID: st.ID, StackName: st.Name, Type: cfn.ChangeSetTypeUpdate, Description: shape.Val(in.Description),
 		Created: s.o.Now().UnixMilli(), Status: cfn.ChangeSetStatusCreateComplete, Execution: cfn.ExecutionStatusAvailable,
-		Token: shape.Val(in.ClientToken), OnFailure: shape.Val(in.OnStackFailure), Target: p.target,
+		Token: shape.Val(in.ClientToken), OnFailure: shape.Val(in.OnStackFailure), Target: p.target, ImportExisting: shape.Val(in.ImportExistingResources),
 	}
 	c.ID = arn.ARN{
 		Partition: st.Partition, Service: "cloudformation", Region: st.Region, Account: st.Account,
@@ -208,7 +206,7 @@ func (s *Service) DescribeChangeSet(ctx context.Context, in *cfn.DescribeChangeS
 		Description: nonEmpty(c.Description), Parameters: showParams(c.Target.Params), CreationTime: ptr(time.UnixMilli(c.Created).UTC()),
 		ExecutionStatus: &c.Execution, Status: &c.Status, StatusReason: nonEmpty(c.Reason), NotificationARNs: []string{},
 		RollbackConfiguration: &cfn.RollbackConfiguration{}, Capabilities: orEmpty(c.Target.Capabilities), Tags: showTags(c.Target.Tags),
-		Changes: changes, NextToken: next, IncludeNestedStacks: ptr(false), ImportExistingResources: ptr(false), OnStackFailure: nonEmpty(c.OnFailure),
+		Changes: changes, NextToken: next, IncludeNestedStacks: ptr(false), ImportExistingResources: &c.ImportExisting, OnStackFailure: nonEmpty(c.OnFailure),
 	}
 	return out, nil
 }
@@ -240,7 +238,7 @@ func (s *Service) ListChangeSets(ctx context.Context, in *cfn.ListChangeSetsInpu
 		out.Summaries = append(out.Summaries, cfn.ChangeSetSummary{
 			StackId: &c.StackID, StackName: &c.StackName, ChangeSetId: &c.ID, ChangeSetName: &c.Name, ExecutionStatus: &c.Execution,
 			Status: &c.Status, StatusReason: nonEmpty(c.Reason), CreationTime: ptr(time.UnixMilli(c.Created).UTC()),
-			Description: nonEmpty(c.Description), IncludeNestedStacks: ptr(false), ImportExistingResources: ptr(false),
+			Description: nonEmpty(c.Description), IncludeNestedStacks: ptr(false), ImportExistingResources: &c.ImportExisting,
 		})
 	}
 	return out, nil
@@ -311,7 +309,7 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *cfn.ExecuteChangeSet
 		}
 		op := &Operation{
 			OnFailure: onFailure, Token: shape.Val(in.ClientRequestToken), ChangeSet: c.ID,
-			RetainExceptOnCreate: shape.Val(in.RetainExceptOnCreate),
+			RetainExceptOnCreate: shape.Val(in.RetainExceptOnCreate), ImportExisting: c.ImportExisting,
 		}
 		if c.OnFailure != "" {
 			if in.DisableRollback != nil {

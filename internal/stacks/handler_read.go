@@ -276,7 +276,7 @@ func (s *Service) DescribeStackResources(ctx context.Context, in *cfn.DescribeSt
 		return nil, invalid("Either StackName or PhysicalResourceId must be specified.")
 	case physical != "":
 		id, err := view(ctx, s.o.DB, func(tx *store.Tx) (string, error) {
-			return byPhysical(tx, wire.CallFrom(ctx).Region, physical)
+			return s.byPhysical(tx, wire.CallFrom(ctx).Region, physical, "")
 		})
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, invalid("Stack for %s does not exist", physical)

@@ -10,6 +10,9 @@ import (
 func (s *Service) Resources() []resource.Type {
 	return []resource.Type{
 		{Name: "AWS::CDK::Metadata", Handler: metadata{}},
+		{Name: "AWS::ECR::Repository", Handler: repositories{s}},
+		{Name: "AWS::KMS::Key", Refused: "there are no keys of KMS here"},
+		{Name: "AWS::KMS::Alias", Refused: "there are no keys of KMS here"},
 		{Name: resource.CustomResource, Handler: custom{s}},
 		{Name: "AWS::CloudFormation::WaitConditionHandle", Handler: waitHandle{s}},
 		{Name: "AWS::CloudFormation::WaitCondition", Handler: waitCondition{s}},

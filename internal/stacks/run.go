@@ -444,8 +444,9 @@ func (r *run) handler(typ string) (resource.Handler, error) {
 	return t.Handler, nil
 }
 
-// create calls a handler's Create, perhaps not for the first time with the same token.
-func (r *run) create(req *resource.Request) call {
+// create calls a handler's Create, perhaps not for the first time with the same token. policy is the resource's
+// DeletionPolicy.
+func (r *run) create(req *resource.Request, policy string) call {
 	req.PhysicalID = ""
 	return func(ctx context.Context) (resource.Result, error) {
 		h, err := r.handler(req.Type)
@@ -453,6 +454,9 @@ func (r *run) create(req *resource.Request) call {
 			return resource.Result{}, err
 		}
 		res, err := h.Create(r.on(ctx, req), req)
+		if err != nil && r.op.ImportExisting {
+			res, err = r.adopt(ctx, h, req, policy, err)
+		}
 		if err == nil && res.PhysicalID == "" {
 			err = errors.New("the handler of " + req.Type + " returned no physical id")
 		}

@@ -89,6 +89,7 @@ type State struct {
 
 	Exists      bool   `json:",omitempty"` // it was made and not deleted
 	Unsure      bool   `json:",omitempty"` // a creation has begun whose result is not known; with Physical, one that failed and left that
+	Imported    bool   `json:",omitempty"` // it was there before the stack
 	NoEcho      bool   `json:",omitempty"` // Attrs are not to be shown
 	Token       string `json:",omitempty"` // of the creation
 	DeleteToken string `json:",omitempty"`
@@ -148,8 +149,10 @@ type Operation struct {
 	Force                bool
 	Undo                 bool // the deletion undoes the creation
 	TagsChanged          bool
-	Deadline             int64 // epoch milliseconds, 0: none
-	Attempts             int   // how often it was taken up
+	ImportExisting       bool              // creations take what they meet
+	Bring                map[string]string // what is imported: physical ids by logical ids
+	Deadline             int64             // epoch milliseconds, 0: none
+	Attempts             int               // how often it was taken up
 	ChangeSet            string
 }
 

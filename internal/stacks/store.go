@@ -180,17 +180,28 @@ func (s *Service) resource(tx *store.Tx, stackID, logical string) (*Resource, er
 	return r, s.decode(doc, "stacks.resource/"+stackID+"/"+logical, r)
 }
 
-// byPhysical returns the id of a living stack of the region with a resource of that physical id.
-func byPhysical(tx *store.Tx, region, physical string) (string, error) {
-	rows, err := tx.Query("SELECT stack_id FROM stack_resources WHERE physical = $1", physical)
+// byPhysical returns the id of a living stack of the region with a resource of that physical id, and of that
+// type if it is not "".
+func (s *Service) byPhysical(tx *store.Tx, region, physical, typ string) (string, error) {
+	rows, err := tx.Query("SELECT stack_id, logical, doc FROM stack_resources WHERE physical = $1", physical)
 	if err != nil {
 		return "", err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
+		var id, logical string
+		var doc []byte
+		if err := rows.Scan(&id, &logical, &doc); err != nil {
 			return "", err
+		}
+		if typ != "" {
+			row := new(Resource)
+			if err := s.decode(doc, "stacks.resource/"+id+"/"+logical, row); err != nil {
+				return "", err
+			}
+			if row.Type != typ || !row.Exists {
+				continue
+			}
 		}
 		if st, err := stacks.Get(tx, id); err == nil && st.Region == region && st.Deleted == 0 {
 			return id, nil

@@ -47,6 +47,10 @@ type Options struct {
 	Now           func() time.Time
 	MaxBody       int64 // of requests that are read into memory; 0 is 10 MiB
 
+	// Private says that connections do not leave the machine: then they count as safe as those over TLS
+	// (aws:SecureTransport).
+	Private bool
+
 	// AllowOrigin tells whether a web page of the given origin may call the API. nil: any may, as on
 	// AWS. A server that takes any access key as good must not let any page in.
 	AllowOrigin func(r *http.Request, origin string) bool
@@ -229,7 +233,7 @@ func (x *exchange) begin() {
 		SourceIP:  sourceIP(r.RemoteAddr),
 		UserAgent: r.UserAgent(),
 		Host:      r.Host,
-		Secure:    r.TLS != nil,
+		Secure:    r.TLS != nil || x.s.o.Private,
 		Time:      x.s.o.Now(),
 	}
 	if x.t.Operation != nil {

@@ -15,6 +15,7 @@ import (
 var namespaces = []string{
 	"AWS::ApiGateway::", "AWS::ApiGatewayV2::", "AWS::CloudFormation::", "AWS::Cognito::", "AWS::IAM::",
 	"AWS::Lambda::", "AWS::Logs::", "AWS::S3::", "AWS::SSM::",
+	"AWS::ECR::Repository", "AWS::KMS::", // what cdk bootstrap wants
 }
 
 // Model is models/resources.json. encoding/json sorts the keys of maps, so the text is stable.

@@ -24,12 +24,19 @@ type FunctionPolicies interface {
 	FunctionPolicy(ctx context.Context, functionARN string) (*policy.Compiled, error)
 }
 
+// BucketPolicies knows the policies of buckets.
+type BucketPolicies interface {
+	// BucketPolicy returns a bucket's policy; nil if it has none or there is no such bucket.
+	BucketPolicy(ctx context.Context, bucket string) (*policy.Compiled, error)
+}
+
 // Authorizer asks the policies of whoever makes a call of the control plane. It is a [wire.Authorizer].
 // Its fields are set before it is used.
 type Authorizer struct {
 	Map
 	IAM       Decider
 	Functions FunctionPolicies // nil: functions have no policies
+	Buckets   BucketPolicies   // nil: buckets have no policies
 }
 
 var _ wire.Authorizer = (*Authorizer)(nil)
@@ -90,11 +97,17 @@ func (z *Authorizer) ask(ctx context.Context, m *shape.Model, who *iam.Caller, q
 	return err
 }
 
-// resourcePolicy returns the policy of the resource that a question is about: functions have some, buckets
-// here have none.
+// resourcePolicy returns the policy of the resource that a question is about, if it is of a kind that has
+// some.
 func (z *Authorizer) resourcePolicy(ctx context.Context, q *policy.Request) (*policy.Compiled, error) {
-	if z.Functions != nil && strings.HasPrefix(q.Action, "lambda:") && strings.Contains(q.Resource, ":function:") {
+	switch {
+	case z.Functions != nil && strings.HasPrefix(q.Action, "lambda:") && strings.Contains(q.Resource, ":function:"):
 		return z.Functions.FunctionPolicy(ctx, q.Resource)
+	case z.Buckets != nil && strings.HasPrefix(q.Action, "s3:"):
+		_, bucket, _ := strings.Cut(q.Resource, ":s3:::")
+		if bucket, _, _ = strings.Cut(bucket, "/"); bucket != "" && bucket != "*" {
+			return z.Buckets.BucketPolicy(ctx, bucket)
+		}
 	}
 	return nil, nil
 }
