@@ -47,6 +47,8 @@ type App struct {
 	Template string // path of the template; empty for others
 	Kind     Kind
 
+	reads []string // files beside the template that the last synthesis read
+
 	// StageGiven tells that the user named the stage. A CDK app knows of none: only then is it told.
 	StageGiven bool
 	// Live has the synthesis recorded, so that functions can be built again from their sources.
@@ -62,7 +64,8 @@ type Stack struct {
 	Outputs  []string   // names in the order in which the app declared them
 	Params   map[string]string
 
-	cloud *cloudStack // of a cloud assembly; nil for others
+	cloud   *cloudStack // of a cloud assembly; nil for others
+	ignored []string    // what samconfig.toml says that means nothing here
 }
 
 // templateNames are the names under which a directory's template is looked for.
@@ -156,6 +159,9 @@ func (a *App) Synth(ctx context.Context, stage string, d *Deployer) ([]*Stack, e
 		s.Outputs = keys(child(s.Template, "Outputs"))
 		if child(child(s.Template, "Parameters"), "Stage") != nil {
 			s.Params = map[string]string{"Stage": stage}
+		}
+		if err := a.serverless(s, stage); err != nil {
+			return nil, err
 		}
 		return []*Stack{s}, nil
 	}

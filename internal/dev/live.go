@@ -220,16 +220,11 @@ func (s *Session) synthesised(ctx context.Context, made synthesised) {
 	}
 	err := made.err
 	if err == nil {
-		err = s.adopt(ctx, made.stacks, c.begun)
+		err = s.adopt(ctx, made.stacks, c.begun, c.since)
 	} else {
 		s.stale = true
 	}
-	if err != nil {
-		if ctx.Err() == nil {
-			s.Report.Failed(err)
-		}
-		return
+	if err != nil && ctx.Err() == nil {
+		s.Report.Failed(err)
 	}
-	// The assembly has the code of functions as it was when the synthesis began, or later.
-	s.rebuild(ctx, c.since)
 }

@@ -24,7 +24,12 @@ type Function struct {
 	Package *bundle.Package // nil until built
 	code    *yaml.Node      // the Code property, which names the source
 	handler *yaml.Node
+	fresh   bool      // built again, after what a synthesis made of it was old already
 	live    *liveCode // of a cloud assembly: how its code is made again; nil for others
+
+	serverless bool // code is a CodeUri or ContentUri, as SAM has it
+	layer      bool // no function but a layer
+	alias      bool // each change is published as a version, which only a deployment does
 }
 
 // make builds the package of f.
@@ -50,7 +55,18 @@ func (s *Stack) functions(root string, live bool) ([]*Function, error) {
 	resources := child(s.Template, "Resources")
 	for _, id := range keys(resources) {
 		res := child(resources, id)
-		if typ := child(res, "Type"); typ == nil || typ.Value != "AWS::Lambda::Function" {
+		typ := child(res, "Type")
+		if typ != nil && (typ.Value == serverlessFunction || typ.Value == serverlessLayer) {
+			f, ok, err := s.serverlessSource(id, res, root, live)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				out = append(out, f)
+			}
+			continue
+		}
+		if typ == nil || typ.Value != "AWS::Lambda::Function" {
 			continue
 		}
 		props := child(res, "Properties")
@@ -109,9 +125,12 @@ func (s *Stack) body(fs []*Function, bucket string) ([]byte, error) {
 		if f.Stack != s {
 			continue
 		}
-		text := func(v string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: v} }
+		in, at := "S3Bucket", "S3Key"
+		if f.serverless {
+			in, at = "Bucket", "Key"
+		}
 		*f.code = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{
-			text("S3Bucket"), text(bucket), text("S3Key"), text(f.Key()),
+			yamlText(in), yamlText(bucket), yamlText(at), yamlText(f.Key()),
 		}}
 		if f.handler != nil && f.Package.Handler != "" {
 			f.handler.Value = f.Package.Handler

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,7 +58,7 @@ func (s *Session) Up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.adopt(ctx, stacks, start)
+	return s.adopt(ctx, stacks, start, nil)
 }
 
 // note tells what a tool of the app is doing, for that may take long.
@@ -67,14 +68,18 @@ func (s *Session) note(doing string) {
 	}
 }
 
-// adopt builds and deploys stacks as they were synthesised.
-func (s *Session) adopt(ctx context.Context, stacks []*Stack, start time.Time) error {
+// adopt builds and deploys stacks as they were synthesised. since are the files that changed meanwhile: what
+// the synthesis made of them is old.
+func (s *Session) adopt(ctx context.Context, stacks []*Stack, start time.Time, since map[string]bool) error {
 	s.stale = true
 	if err := unknownParameters(stacks, s.Params); err != nil {
 		return err
 	}
 	var funcs []*Function
 	for _, st := range stacks {
+		if len(st.ignored) > 0 {
+			s.Report.Working("samconfig.toml means nothing here by " + strings.Join(st.ignored, ", "))
+		}
 		fs, err := st.functions(s.App.Dir, s.Live)
 		if err != nil {
 			return err
@@ -104,18 +109,33 @@ func (s *Session) adopt(ctx context.Context, stacks []*Stack, start time.Time) e
 		changed = changed || did
 	}
 	s.stacks, s.funcs, s.broken, s.stale = stacks, funcs, map[*Function]bool{}, false
+	var old []*Function
+	for _, f := range funcs {
+		if touches(since, f.Package.Inputs) {
+			old = append(old, f)
+			s.broken[f] = true
+		}
+	}
+	broken := Build(ctx, old, func(f *Function) { f.fresh = true })
+	funcs = slices.DeleteFunc(slices.Clone(funcs), func(f *Function) bool { return s.broken[f] && !f.fresh })
+	for _, f := range funcs {
+		delete(s.broken, f)
+	}
 	// A session that ended in the middle of an edit may have left newer code than its template names.
 	if err := s.push(ctx, funcs, func(string) {}); err != nil {
 		return err
 	}
 	s.Report.Deployed(infos, outputs, changed, time.Since(start))
-	return nil
+	return broken
 }
 
 // push brings the packages of fs into their running functions.
 func (s *Session) push(ctx context.Context, fs []*Function, updated func(name string)) error {
 	names := map[*Stack]map[string]string{}
 	for _, f := range fs {
+		if f.layer || f.alias {
+			continue // a version of its own, which the deployment made
+		}
 		if names[f.Stack] == nil {
 			var err error
 			if names[f.Stack], err = s.Deployer.of(f.Stack).Physical(ctx, f.Stack.Name); err != nil {
@@ -211,6 +231,12 @@ func (s *Session) rebuild(ctx context.Context, changed map[string]bool) {
 	if len(build) == 0 {
 		return
 	}
+	if slices.ContainsFunc(build, func(f *Function) bool { return f.layer || f.alias }) {
+		if err := s.Up(ctx); err != nil && ctx.Err() == nil { // only a deployment makes versions
+			s.Report.Failed(err)
+		}
+		return
+	}
 	for _, f := range build {
 		s.broken[f] = true
 	}
@@ -289,7 +315,7 @@ func ignored(path string) bool {
 // inputs lists what the stacks themselves are made from.
 func (a *App) inputs(ctx context.Context) []string {
 	if a.Template != "" {
-		return []string{a.Template}
+		return append([]string{a.Template}, a.reads...)
 	}
 	if a.Kind.assembled() {
 		return nil // any file of theirs may be read
@@ -350,10 +376,14 @@ func (s *Session) eachRoute(f func(path string, guarded bool)) {
 		resources := child(st.Template, "Resources")
 		for _, id := range keys(resources) {
 			res := child(resources, id)
-			if typ := child(res, "Type"); typ == nil || typ.Value != "AWS::ApiGatewayV2::Route" {
+			typ, props := child(res, "Type"), child(res, "Properties")
+			if typ != nil && typ.Value == serverlessFunction {
+				st.eventRoutes(props, f)
 				continue
 			}
-			props := child(res, "Properties")
+			if typ == nil || typ.Value != "AWS::ApiGatewayV2::Route" {
+				continue
+			}
 			key := child(props, "RouteKey")
 			if key == nil {
 				continue
