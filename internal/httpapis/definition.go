@@ -145,6 +145,9 @@ func (r *definer) authorizers() {
 		scheme = r.resolve(scheme)
 		src := openapi.Object(scheme, openapi.XAuthorizer)
 		if src == nil {
+			if scheme[openapi.XAuthorizer] != nil {
+				r.out.Fail("Unable to create authorizer from security scheme '%s': it is not an object", name)
+			}
 			continue
 		}
 		z := &authorizer{Name: &name, AuthorizerType: opt(strings.ToUpper(openapi.Text(src, "type"))), AuthorizerUri: openapi.OptText(src, "authorizerUri"),
@@ -274,11 +277,22 @@ func (r *definer) authorization(out *definedRoute, op map[string]any) {
 		found++
 		out.AuthorizationType = shape.Ptr(v2.AuthorizationTypeAwsIam)
 	}
-	if strings.EqualFold(openapi.Text(openapi.Object(op, openapi.XAuth), "type"), v2.AuthorizationTypeAwsIam) {
+	switch kind := openapi.Text(openapi.Object(op, openapi.XAuth), "type"); {
+	case strings.EqualFold(kind, v2.AuthorizationTypeAwsIam):
 		iam()
+	case op[openapi.XAuth] != nil && !strings.EqualFold(kind, v2.AuthorizationTypeNone):
+		r.out.Fail("Invalid %s of route '%s': its type must be NONE or AWS_IAM", openapi.XAuth, key)
+	}
+	for _, in := range []map[string]any{op, r.Root} { // what is malformed must not open the route
+		if _, ok := in["security"].([]any); in["security"] != nil && !ok {
+			r.out.Fail("Malformed security of route '%s': it is not a list", key)
+		}
 	}
 	for _, w := range r.Security(op) {
-		wants, _ := w.(map[string]any)
+		wants, ok := w.(map[string]any)
+		if !ok {
+			r.out.Fail("Malformed security of route '%s': a requirement is not an object", key)
+		}
 		for _, name := range sortedKeys(wants) {
 			scheme, _ := schemes[name].(map[string]any)
 			scheme = r.resolve(scheme)
