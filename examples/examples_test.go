@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse-dev/gatehouse/internal/template"
+	"github.com/gatehouse-dev/gatehouse/internal/transform"
 )
 
 // The template of jwt-api-ts holds together, and the handler of each function is in its source.
@@ -52,5 +53,40 @@ func TestTypeScript(t *testing.T) {
 	}
 	if functions != 3 {
 		t.Errorf("%d functions, want 3", functions)
+	}
+}
+
+// The SAM template becomes a stack that holds together, with one API of each kind.
+func TestSAM(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("sam", "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As it is deployed: the code lies in a bucket.
+	text = []byte(strings.Replace(string(text), "CodeUri: src/", "CodeUri: s3://bucket/key", 1))
+	tmpl, err := template.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	params, err := tmpl.ResolveParameters(map[string]string{"Stage": "prod"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pseudo := template.Pseudo{Account: "000000000000", Region: "us-east-1", Partition: "aws", URLSuffix: "amazonaws.com", StackName: "prod-sam"}
+	made, err := transform.Expand(tmpl, transform.Options{Params: params, Pseudo: pseudo})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := made.Graph(template.NewEval(made, params, pseudo, nil)); err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, r := range made.Resources {
+		count[r.Type]++
+	}
+	for typ, want := range map[string]int{"AWS::Lambda::Function": 2, "AWS::Lambda::Permission": 4, "AWS::ApiGatewayV2::Api": 1, "AWS::ApiGateway::RestApi": 1} {
+		if count[typ] != want {
+			t.Errorf("%d of %s, want %d", count[typ], typ, want)
+		}
 	}
 }
