@@ -35,6 +35,7 @@ type Request struct {
 	Props, OldProps map[string]any    // evaluated; OldProps only for Update
 	Tags            map[string]string // the stack's, with aws:cloudformation:*
 	TagsChanged     bool              // of an update: the stack had others
+	Back            bool              // of an update: it takes back one that the stack has given up
 }
 
 // Result says what a resource is after Create or Update.

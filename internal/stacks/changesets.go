@@ -182,6 +182,13 @@ func (it *item) modify(c *cfn.ResourceChange) {
 	for _, attribute := range it.policies {
 		other(attribute)
 	}
+	if it.typ == stackType && len(it.changes) == 0 { // what its template holds is seen when it is updated
+		c.Scope = append(c.Scope, cfn.ResourceAttributeProperties)
+		c.Details = append(c.Details, cfn.ResourceChangeDetail{
+			Target:     &cfn.ResourceTargetDefinition{Attribute: ptr(cfn.ResourceAttributeProperties), RequiresRecreation: ptr(cfn.RequiresRecreationNever)},
+			Evaluation: ptr(cfn.EvaluationTypeDynamic), ChangeSource: ptr(cfn.ChangeSourceAutomatic),
+		})
+	}
 	c.Replacement = ptr(replacement)
 	if replacement == cfn.ReplacementTrue {
 		if c.PolicyAction = ptr("ReplaceAndDelete"); it.spec.onReplace == "Retain" {

@@ -190,7 +190,7 @@ func (r *run) begin(row *Resource, res *template.Resource, sp spec, shown map[st
 		row.State = state
 		row.Step = &Step{Op: r.op.ID, Kind: stepReplace, Token: token}
 		r.status(row, cfn.ResourceStatusUpdateInProgress, reasonNewPhysical, shown)
-	case len(it.changes) > 0 || it.tags || row.dirty():
+	case len(it.changes) > 0 || it.tags || it.typ == stackType || row.dirty():
 		row.Step = &Step{Op: r.op.ID, Kind: stepUpdate, Token: token, OldProps: row.Props}
 		row.keepOld()
 		row.Props, row.Metadata, row.Deps, row.OnDelete, row.OnReplace = sp.props, sp.metadata, sp.deps, sp.onDelete, sp.onReplace
@@ -443,7 +443,7 @@ func (r *run) undoStep(row *Resource) *step {
 		}
 		r.status(row, cfn.ResourceStatusUpdateInProgress, "", nil)
 		req := r.request(row, row.Old, row.Step.Token, r.stack.Tags)
-		req.PhysicalID, req.OldProps = row.Physical, cloneProps(row.Props)
+		req.PhysicalID, req.OldProps, req.Back = row.Physical, cloneProps(row.Props), true
 		return r.update(req), nil
 	}
 	st.end = func(res resource.Result, err error) error {

@@ -213,7 +213,7 @@ func (s *Service) compare(it *item, tagsChanged bool) {
 		it.policies = append(it.policies, "UpdateReplacePolicy")
 	}
 	it.tags = tagsChanged && schema.TagsProperty != ""
-	if len(it.changes) > 0 || it.metadata || len(it.policies) > 0 || it.tags || it.row.dirty() {
+	if len(it.changes) > 0 || it.metadata || len(it.policies) > 0 || it.tags || it.typ == stackType || it.row.dirty() {
 		it.action = actModify
 	}
 }

@@ -14,6 +14,7 @@ func (s *Service) Resources() []resource.Type {
 		{Name: "AWS::KMS::Key", Refused: "there are no keys of KMS here"},
 		{Name: "AWS::KMS::Alias", Refused: "there are no keys of KMS here"},
 		{Name: resource.CustomResource, Handler: custom{s}},
+		{Name: stackType, Handler: nested{s}},
 		{Name: "AWS::CloudFormation::WaitConditionHandle", Handler: waitHandle{s}},
 		{Name: "AWS::CloudFormation::WaitCondition", Handler: waitCondition{s}},
 	}

@@ -34,7 +34,9 @@ type Stack struct {
 	DeletionMode         string
 	ChangeSet            string // ARN of the one that was executed last
 	Tokens               []Token
-	ParentID, RootID     string // of nested stacks
+	ParentID, RootID     string  // of nested stacks
+	ParentToken          string  // of the step of the parent that began the last update
+	Prior                *Target `json:",omitempty"` // of a nested stack, before that
 }
 
 // Param is a parameter's value.

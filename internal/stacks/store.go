@@ -66,6 +66,11 @@ func templateID(stackID string, text []byte) string {
 // keepTemplate deletes the templates of a stack but for one and those of its change sets.
 func keepTemplate(tx *store.Tx, stackID string, id string) error {
 	keep := []string{id}
+	if st, err := stacks.Get(tx, stackID); err != nil {
+		return err
+	} else if st.Prior != nil {
+		keep = append(keep, st.Prior.Template)
+	}
 	sets, _, err := changeSets.List(tx, stackID, "", 0)
 	if err != nil {
 		return err
