@@ -58,3 +58,19 @@ func TestPassedToHTTPAPIs(t *testing.T) {
 		t.Errorf("a stack: %s", events)
 	}
 }
+
+// TestLargeDefinition: documents may be as large as AWS takes them, and no larger.
+func TestLargeDefinition(t *testing.T) {
+	e := startEphemeral(t)
+	document := func(size int) string {
+		return `{"body":` + strconv.Quote(`{"openapi":"3.0.1","info":{"title":"x","description":"`+strings.Repeat(`\"`, size/2)+`"}}`) + `}`
+	}
+	if got := e.signed(t, e.root(), "apigateway", "PUT", "/v2/apis", "", document(5<<20)); !strings.HasPrefix(got, "201 ") {
+		t.Errorf("5 MB: %.200s", got)
+	}
+	for _, size := range []int{7 << 20, 16 << 20} {
+		if got := e.signed(t, e.root(), "apigateway", "PUT", "/v2/apis", "", document(size)); !strings.HasPrefix(got, "4") {
+			t.Errorf("%d bytes: %.200s", size, got)
+		}
+	}
+}
