@@ -112,7 +112,7 @@ func TestCommandErrors(t *testing.T) {
 	}{
 		{[]string{"mail", "--data", empty}, 1, "no Gatehouse server has run with this data directory"},
 		{[]string{"why", "--data", s.Dir}, 2, "why takes a request id, or --last"},
-		{[]string{"why", "--last", "--data", s.Dir}, 1, "no request on an API has been seen"},
+		{[]string{"why", "--last", "--data", s.Dir}, 1, "no request has been seen"},
 		{[]string{"deploy", empty, "--data", s.Dir}, 1, "holds no app"},
 		{[]string{"deploy", filepath.Join(empty, "none"), "--data", s.Dir}, 1, "no app at"},
 		{[]string{"deploy", app, "--data", s.Dir}, 1, "none.ts"},
