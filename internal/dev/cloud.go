@@ -76,7 +76,7 @@ func (a *App) assemble(ctx context.Context, stage string, d *Deployer, account, 
 	case KindCDK:
 		return a.synthCDK(ctx, stage, d)
 	case KindSST:
-		return a.synthSST(ctx, stage, account, region)
+		return a.synthSST(ctx, stage, d)
 	}
 	asm, err := assembly.Read(a.Dir, account, region)
 	if err == nil && len(asm.Missing) > 0 {

@@ -49,10 +49,11 @@ type Event struct {
 
 // StackInfo is a stack as the server describes it.
 type StackInfo struct {
-	ID     string `xml:"StackId"`
-	Name   string `xml:"StackName"`
-	Status string `xml:"StackStatus"`
-	Reason string `xml:"StackStatusReason"`
+	ID          string `xml:"StackId"`
+	Name        string `xml:"StackName"`
+	Status      string `xml:"StackStatus"`
+	Reason      string `xml:"StackStatusReason"`
+	Description string `xml:"Description"`
 	// Protected tells whether the stack cannot be deleted.
 	Protected bool `xml:"EnableTerminationProtection"`
 	Outputs   []struct {

@@ -60,11 +60,31 @@ func supportedSST(version string) error {
 	return nil
 }
 
+// namedRegion finds the region that a configuration in TypeScript names as a plain text.
+var namedRegion = regexp.MustCompile(`\bregion:\s*["']([a-z]{2}(?:-[a-z]+)+-\d)["']`)
+
+// sstRegion returns the region that the app says it belongs to, "" if it does not say so plainly.
+func (a *App) sstRegion() string {
+	var conf struct {
+		Region string `json:"region"`
+	}
+	if readConfig(filepath.Join(a.Dir, "sst.json"), &conf) == nil {
+		return conf.Region
+	}
+	if text, err := os.ReadFile(filepath.Join(a.Dir, "sst.config.ts")); err == nil {
+		if m := namedRegion.FindSubmatch(text); m != nil {
+			return string(m[1])
+		}
+	}
+	return ""
+}
+
 // pulumiConfig is what begins the configuration of an SST 3 app.
 var pulumiConfig = regexp.MustCompile(`(?m)^\s*export\s+default\s+\$config\s*\(`)
 
 // synthSST has the app's own SST build the app, which leaves a cloud assembly.
-func (a *App) synthSST(ctx context.Context, stage, account, region string) (*assembly.Assembly, error) {
+func (a *App) synthSST(ctx context.Context, stage string, d *Deployer) (*assembly.Assembly, error) {
+	account, region := d.Client.Account, d.Client.Region
 	if text, err := os.ReadFile(filepath.Join(a.Dir, "sst.config.ts")); err == nil && pulumiConfig.Match(text) {
 		return nil, supportedSST("3")
 	}
@@ -74,6 +94,12 @@ func (a *App) synthSST(ctx context.Context, stage, account, region string) (*ass
 	bin, version, out, err := a.sstTool()
 	if err != nil {
 		return nil, err
+	}
+	if own := a.sstRegion(); own != "" {
+		region = own
+	}
+	if err := a.bootstrapSST(ctx, d.in(region)); err != nil {
+		return nil, fmt.Errorf("preparing the account for SST: %w", err)
 	}
 	if err := os.RemoveAll(out); err != nil { // what an earlier stage left
 		return nil, err

@@ -101,6 +101,9 @@ func (s *Session) adopt(ctx context.Context, stacks []*Stack, start time.Time, s
 		}
 		infos = append(infos, info)
 		for _, o := range info.Sorted(st.Outputs) {
+			if s.App.Kind == KindSST && o.Key == "SSTMetadata" {
+				continue // what SST's console reads
+			}
 			if st.cloud != nil && len(stacks) > 1 {
 				o.Key = st.Name + "." + o.Key // as CDK names them: each stack has names of its own
 			}
