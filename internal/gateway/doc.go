@@ -50,7 +50,8 @@
 // are refused there with 400.
 //
 // REST APIs match by the path with all decoded but slashes: an encoded slash does not part segments. It stays %2F in
-// what authorizers and functions see as the path, and is a slash in the values of path parameters.
+// what authorizers and functions see as the path, and on the way to an HTTP integration, and is a slash in the values
+// of path parameters.
 //
 // # Names
 //

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -121,16 +122,26 @@ func (x *exchange) ReadBody() ([]byte, error) {
 	return x.body, x.bodyErr
 }
 
+// maxTrusted is the length of a body for which there is room before it has come.
+const maxTrusted = 256 << 10
+
 func readBody(r *http.Request) ([]byte, error) {
 	switch {
 	case r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0:
 		return nil, nil
 	case r.ContentLength > maxBody:
 		return nil, errTooLarge
-	case r.ContentLength > 0:
+	case r.ContentLength > 0 && r.ContentLength <= maxTrusted:
 		body := make([]byte, r.ContentLength)
 		_, err := io.ReadFull(r.Body, body)
 		return body, err
+	case r.ContentLength > 0: // what has not come yet takes no memory
+		b := bytes.NewBuffer(make([]byte, 0, maxTrusted))
+		_, err := io.CopyN(b, r.Body, r.ContentLength)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return b.Bytes(), err
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if len(body) > maxBody {

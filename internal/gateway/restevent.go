@@ -241,5 +241,16 @@ func setHeader(h http.Header, name, value string) {
 
 // validHeader keeps what would break the answer's head out of it.
 func validHeader(name, value string) bool {
-	return name != "" && !strings.ContainsAny(name, " \t\r\n:") && !strings.ContainsAny(value, "\r\n\x00")
+	return fieldName(name) && !strings.ContainsAny(value, "\r\n\x00")
+}
+
+// fieldName tells whether a name is one that a header can have: RFC 9110, section 5.6.2. Others some servers read as
+// Transfer-Encoding.
+func fieldName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
+			return false
+		}
+	}
+	return name != ""
 }

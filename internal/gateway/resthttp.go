@@ -133,7 +133,13 @@ func (x *restExchange) endpoint(req *request, proxy bool) (*url.URL, error) {
 			return nil, errors.New("the integration's URI names {" + name + "}, to which nothing is mapped (integration.request.path." + name + ")")
 		}
 		if v.greedy {
-			escapePath(&b, v.value)
+			// What parts segments for the back end is what did so for routes and policies.
+			for i, part := range strings.Split(v.value, "%2F") {
+				if i > 0 {
+					b.WriteString("%2F")
+				}
+				escapePath(&b, part)
+			}
 		} else {
 			b.WriteString(url.PathEscape(v.value))
 		}

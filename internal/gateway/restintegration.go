@@ -202,7 +202,11 @@ func (x *restExchange) build() (*request, bool) {
 		case "querystring":
 			out.query = append(out.query, parameter{m.name, values})
 		case "path":
-			out.path[m.name] = pathValue{values[0], m.source.kind == fromPath && x.greedy(m.source.name)}
+			v := pathValue{value: values[0]}
+			if v.greedy = m.source.kind == fromPath && x.greedy(m.source.name); v.greedy {
+				v.value = x.greedyValue()
+			}
+			out.path[m.name] = v
 		}
 	}
 	x.override.header.each(func(name string, values []string) { out.header[http.CanonicalHeaderKey(name)] = values })
@@ -217,6 +221,12 @@ func (x *restExchange) build() (*request, bool) {
 		out.query = append(out.query, parameter{name, values})
 	})
 	return out, true
+}
+
+// greedyValue is what the resource's greedy variable takes of the path, its encoded slashes still as %2F.
+func (x *restExchange) greedyValue() (value string) {
+	x.method.Resource.PathParameters(x.path, func(_, v string) { value = v }) // it is the last
+	return value
 }
 
 func (x *restExchange) greedy(variable string) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	v1 "github.com/gatehouse-dev/gatehouse/internal/api/apigateway"
@@ -121,6 +122,8 @@ type meters struct {
 	quotas  map[[2]string]*quota
 	pending map[[2]string]int64 // used, and not yet written
 	writing bool
+
+	io sync.Mutex // held while pending is written, so that who reads what is left sees each use once; before mu
 }
 
 type planBucket struct {
@@ -134,7 +137,7 @@ type quota struct {
 	plan  *restapis.Plan
 	start time.Time
 	left  int64
-	stale bool
+	stale atomic.Bool // left must be read; its own, as mu is held while the database is asked
 }
 
 const (
@@ -145,17 +148,18 @@ const (
 func (m *meters) init(k *restAPIs) {
 	m.k = k
 	m.buckets, m.quotas, m.pending = map[string]*planBucket{}, map[[2]string]*quota{}, map[[2]string]int64{}
-	k.apis.OnGrant(func(plan, key string) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		for id, q := range m.quotas {
-			if key == "" || id == [2]string{plan, key} {
-				q.mu.Lock()
-				q.stale = true
-				q.mu.Unlock()
-			}
+	k.apis.OnGrant(m.forget)
+}
+
+// forget makes what is left of a key's quota in a plan be read again; of all, if key is "".
+func (m *meters) forget(plan, key string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, q := range m.quotas {
+		if key == "" || id == [2]string{plan, key} {
+			q.stale.Store(true)
 		}
-	})
+	}
 }
 
 // bucket returns the bucket of a name; with other limits than before it is a new one.
@@ -188,21 +192,25 @@ func (m *meters) spend(ctx context.Context, p *restapis.Plan, key string, now ti
 		if len(m.quotas) >= maxMeters {
 			clear(m.quotas) // they are read again
 		}
-		q = &quota{stale: true}
+		q = &quota{}
+		q.stale.Store(true)
 		m.quotas[id] = q
 	}
 	m.mu.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if start := p.Quota.Start(now); q.stale || q.plan != p || !q.start.Equal(start) {
+	if start := p.Quota.Start(now); q.stale.Swap(false) || q.plan != p || !q.start.Equal(start) {
+		m.io.Lock()
 		m.mu.Lock()
 		unwritten := m.pending[id]
 		m.mu.Unlock()
 		left, err := m.k.apis.Remaining(ctx, p, key, now)
+		m.io.Unlock()
 		if err != nil {
+			q.stale.Store(true)
 			return false, err
 		}
-		q.plan, q.start, q.left, q.stale = p, start, left-unwritten, false
+		q.plan, q.start, q.left = p, start, left-unwritten
 	}
 	if q.left <= 0 {
 		return false, nil
@@ -220,6 +228,8 @@ func (m *meters) spend(ctx context.Context, p *restapis.Plan, key string, now ti
 
 // flush writes what was used since the last time. What cannot be written is tried again.
 func (m *meters) flush() {
+	m.io.Lock()
+	defer m.io.Unlock()
 	m.mu.Lock()
 	pending, now := m.pending, m.k.g.Now()
 	m.pending, m.writing = map[[2]string]int64{}, false

@@ -39,7 +39,7 @@ func (k *restAPIs) beginTest(ctx context.Context, snap *restapis.Snapshot, metho
 		raw = "/"
 	}
 	u, err := url.ParseRequestURI(raw)
-	if err != nil {
+	if err != nil || raw[0] != '/' || u.EscapedPath() == "" {
 		return nil, v1.BadRequestException("Invalid path with query string: %s", raw)
 	}
 	header := http.Header{}

@@ -37,19 +37,23 @@ func (n *node) add(r *Resource) {
 }
 
 // find matches the rest of a path, segment by segment: static before variable before greedy, and the deeper
-// before the less deep.
-func (n *node) find(rest string) *Resource {
-	if rest == "" {
+// before the less deep. more tells whether there is a rest: an empty one is a segment, which no resource has, so that
+// /pets// is not another name of /pets, by which policies do not know it.
+func (n *node) find(rest string, more bool) *Resource {
+	if !more {
 		return n.here
 	}
-	segment, next, _ := strings.Cut(rest, "/")
+	if rest == "" {
+		return nil
+	}
+	segment, next, more := strings.Cut(rest, "/")
 	if c := n.static[segment]; c != nil {
-		if r := c.find(next); r != nil {
+		if r := c.find(next, more); r != nil {
 			return r
 		}
 	}
 	if n.variable != nil && segment != "" {
-		if r := n.variable.find(next); r != nil {
+		if r := n.variable.find(next, more); r != nil {
 			return r
 		}
 	}
@@ -64,7 +68,7 @@ func (s *Snapshot) Match(method, path string) (resource *Resource, m *Method) {
 	if path == "" || path[0] != '/' {
 		return nil, nil
 	}
-	r := s.root.find(strings.TrimSuffix(path[1:], "/"))
+	r := s.root.find(strings.TrimSuffix(path[1:], "/"), len(path) > 1)
 	if r == nil {
 		return nil, nil
 	}

@@ -134,11 +134,15 @@ func bearer(r *http.Request, sources []identitySource) (raw, source string) {
 	for i := range sources {
 		src := &sources[i]
 		if src.query == "" {
-			if v := r.Header[src.header]; len(v) > 0 {
+			if v := r.Header[src.header]; len(v) == 1 {
 				raw = v[0]
+			} else {
+				raw = strings.Join(v, ",") // no token: the function must not see another one than was verified
 			}
+		} else if one, more := queryValues(r.URL.RawQuery, src.query); len(more) == 0 {
+			raw = one
 		} else {
-			raw = queryValue(r.URL.RawQuery, src.query)
+			raw = one + "," + strings.Join(more, ",")
 		}
 		const bearer = "Bearer "
 		if len(raw) >= len(bearer) && strings.EqualFold(raw[:len(bearer)], bearer) {
@@ -151,20 +155,31 @@ func bearer(r *http.Request, sources []identitySource) (raw, source string) {
 	return "", ""
 }
 
-// queryValue returns the first value of a query parameter.
-func queryValue(query, name string) string {
+// queryValues returns the first value of a query parameter and the others, as functions see them: what is not well
+// encoded stands as it is.
+func queryValues(query, name string) (one string, more []string) {
+	found := false
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		k, v, _ := strings.Cut(pair, "=")
-		if k, err := url.QueryUnescape(k); err != nil || k != name {
+		if pair == "" || unescape(k) != name {
 			continue
 		}
-		if v, err := url.QueryUnescape(v); err == nil {
-			return v
+		if v = unescape(v); found {
+			more = append(more, v)
+		} else {
+			one, found = v, true
 		}
 	}
-	return ""
+	return one, more
+}
+
+func unescape(s string) string {
+	if u, err := url.QueryUnescape(s); err == nil {
+		return u
+	}
+	return s
 }
 
 // audience checks aud, or client_id in a token that has no aud: an access token of a user pool.

@@ -136,46 +136,39 @@ func NewLambda(c Lambda) Authorizer {
 	return z
 }
 
-// Of returns the source's value in a request, "" if it has none. The name of a header must be canonical.
-func (s *IdentitySource) Of(r *Request) string { return s.value(r) }
+// Of returns the source's value in a request, "" if it has none; several values are joined by commas. The name of a
+// header must be canonical.
+func (s *IdentitySource) Of(r *Request) string {
+	one, more := s.values(r)
+	if len(more) == 0 {
+		return one
+	}
+	return one + "," + strings.Join(more, ",")
+}
 
-func (s *IdentitySource) value(r *Request) string {
+// values returns the first of the source's values and the others. All of them count, empty ones too, for the function
+// sees all of them and may look at any.
+func (s *IdentitySource) values(r *Request) (one string, more []string) {
 	switch s.In {
 	case "header":
-		if s.Name == "Host" {
-			return r.HTTP.Host
+		v := r.HTTP.Header[s.Name]
+		switch {
+		case s.Name == "Host":
+			return r.HTTP.Host, nil
+		case len(v) == 0:
+			return "", nil
+		case s.Name == "X-Forwarded-For": // as the function sees it: what a client writes there is not who it is
+			return strings.Join(v, ", ") + ", " + r.SourceIP, nil
 		}
-		if v := r.HTTP.Header[s.Name]; len(v) == 1 {
-			return v[0]
-		} else if len(v) > 1 { // all of them count, for the function sees all of them
-			return strings.Join(v, ",")
-		}
-		return ""
+		return v[0], v[1:]
 	case "querystring":
 		return queryValues(r.HTTP.URL.RawQuery, s.Name)
 	case "context":
 		if s.Context != nil {
-			return s.Context(r, s.Name)
+			return s.Context(r, s.Name), nil
 		}
 	}
-	return s.Value
-}
-
-// queryValues joins all values of a query parameter.
-func queryValues(query, name string) string {
-	first := queryValue(query, name)
-	if strings.Count(query, "=") < 2 {
-		return first
-	}
-	var all []string
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		if v := queryValue(pair, name); v != "" {
-			all = append(all, v)
-		}
-	}
-	return strings.Join(all, ",")
+	return s.Value, nil
 }
 
 func (z *lambda) Authorize(r *Request, out *Result) {
@@ -185,16 +178,22 @@ func (z *lambda) Authorize(r *Request, out *Result) {
 	token := ""
 	for i := range z.Sources {
 		s := &z.Sources[i]
-		v := s.value(r)
-		if v == "" {
+		one, more := s.values(r)
+		if one == "" && strings.Join(more, "") == "" {
 			r.Trace.Fail("identity source", "the request lacks "+s.String()+", so the authorizer's function is not asked", "nothing", z.wanted)
 			out.Refusal, out.Why = NoIdentity, "no identity source"
 			return
 		}
-		token = v
-		// Lengths keep one value from passing for two.
-		key = append(key, byte(len(v)>>24), byte(len(v)>>16), byte(len(v)>>8), byte(len(v)))
-		key = append(key, v...)
+		token = one
+		if len(more) > 0 {
+			token += "," + strings.Join(more, ",")
+		}
+		// Counts and lengths keep one value from passing for two, and two for one: what the function says where it
+		// looks at the last of several values is not said of a request that has them joined.
+		key = append(appendLength(appendLength(key, len(more)), len(one)), one...)
+		for _, v := range more {
+			key = append(appendLength(key, len(v)), v...)
+		}
 	}
 	if z.Token && z.Validation != nil && !z.Validation.MatchString(token) {
 		r.Trace.Fail("identity source", "the token does not match the authorizer's validation expression, so the function is not asked", itoa(len(token))+" bytes", z.Validation.String())
@@ -221,6 +220,10 @@ func (z *lambda) Authorize(r *Request, out *Result) {
 		}
 	}
 	z.decide(r, out, res, arn)
+}
+
+func appendLength(b []byte, n int) []byte {
+	return append(b, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
 }
 
 // ask runs the function.
