@@ -243,7 +243,7 @@ func TestRESTHTTP(t *testing.T) {
 	f.deploy()
 	w, _ := f.call("PATCH", "/prod/proxy/a%20b/c%2Fd?x=1&x=2", "body", "X-Mine: m", "Connection: X-Drop", "X-Drop: d")
 	want(t, w, 200, `{"from":"backend"}`)
-	if last.Method != "PATCH" || last.URL.EscapedPath() != "/base/a%20b/c/d" || last.URL.RawQuery != "fixed=1&stage=prod&x=1&x=2" || string(body) != "body" || last.Header.Get("X-Mine") != "m" ||
+	if last.Method != "PATCH" || last.URL.EscapedPath() != "/base/a%20b/c%2Fd" || last.URL.RawQuery != "fixed=1&stage=prod&x=1&x=2" || string(body) != "body" || last.Header.Get("X-Mine") != "m" ||
 		last.Header.Get("X-Static") != "s" || last.Header.Get("X-Drop") != "" || last.Header.Get("X-Forwarded-For") != "203.0.113.7" {
 		t.Errorf("%s %s %s %v", last.Method, last.URL, body, last.Header)
 	}
