@@ -1,11 +1,13 @@
 package bundle
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"os"
+	"io"
 	"path"
 	"path/filepath"
 	"slices"
@@ -38,9 +40,10 @@ func finish(p *Package) *Package {
 type Replay struct {
 	Args []string // of esbuild's command line
 	Root string   // directory that they are relative to
-	// Base is a directory with what the tool packed: the bundle is the file At in it, with slashes. Whatever
-	// else is there is packed again as it is, but for what the bundle brings anew.
-	Base, At string
+	// Base is the archive of what the tool packed: the bundle is the file At in it, with slashes. Whatever else
+	// is there is packed again as it is, but for what the bundle brings anew. Nil: there is nothing else.
+	Base []byte
+	At   string
 }
 
 // Build makes the bundle and packs it. The error is an [*Error] for what is wrong with the sources.
@@ -81,13 +84,10 @@ func (r *Replay) Build(ctx context.Context) (*Package, error) {
 		}
 		fresh[name] = f.Contents
 	}
-	var w, all zipWriter
-	if err := walk(r.Base, r.Base, &w, nil, nil); err != nil {
-		return nil, err
-	}
-	for _, e := range w.entries {
-		if _, anew := fresh[e.name]; !anew {
-			all.add(e.name, e.mode, e.data)
+	var all zipWriter
+	if r.Base != nil {
+		if err := all.addZip(r.Base, func(name string) bool { _, anew := fresh[name]; return !anew }); err != nil {
+			return nil, err
 		}
 	}
 	for name, data := range fresh {
@@ -98,15 +98,35 @@ func (r *Replay) Build(ctx context.Context) (*Package, error) {
 		return nil, err
 	}
 	p := &Package{Zip: z, Inputs: metaInputs(r.Root, result.Metafile)}
-	for _, in := range p.Inputs {
-		p.Inputs = append(p.Inputs, configs(in, r.Root)...)
-		break
+	if len(p.Inputs) > 0 {
+		p.Inputs = append(p.Inputs, configs(p.Inputs[0], r.Root)...)
 	}
 	for _, m := range result.Warnings {
 		p.Warnings = append(p.Warnings, diagnostic(r.Root, m))
 	}
-	if _, err := os.Stat(r.Base); err != nil {
-		return nil, err
-	}
 	return finish(p), nil
+}
+
+// addZip adds the files of an archive that keep names.
+func (w *zipWriter) addZip(data []byte, keep func(name string) bool) error {
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return err
+	}
+	for _, f := range z.File {
+		if !keep(f.Name) || f.Mode().IsDir() {
+			continue
+		}
+		rc, err := f.Open()
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(io.LimitReader(rc, MaxUnzipped+1-w.size))
+		rc.Close()
+		if err != nil {
+			return err
+		}
+		w.add(f.Name, f.Mode(), text)
+	}
+	return nil
 }

@@ -31,6 +31,9 @@ func (l *liveCode) make(ctx context.Context) (*bundle.Package, error) {
 		return nil, err
 	}
 	l.made = true
+	if l.replay != nil {
+		l.replay.Base = p.Zip // the assembly may be made anew at any time
+	}
 	own := *p
 	own.Inputs = nil // what lies in the assembly does not change
 	if l.replay != nil || l.origin != "" {

@@ -72,7 +72,8 @@ function words(o) {
 function noteBuild(options, result) {
   const cwd = path.resolve(options?.absWorkingDir ?? process.cwd());
   const output = options?.outfile ? path.resolve(cwd, options.outfile) : '';
-  note({ words: words(options ?? {}), cwd, output, digest: output ? digest(output) : '', ok: !(result?.errors?.length > 0) });
+  const inputs = Object.keys(result?.metafile?.inputs ?? {}).filter((f) => !/(^|[\\/])node_modules[\\/]/.test(f) && !/^[a-z-]{2,}:|^\(/.test(f));
+  note({ words: words(options ?? {}), cwd, output, digest: output ? digest(output) : '', ok: !(result?.errors?.length > 0), inputs });
   return result;
 }
 

@@ -38,6 +38,7 @@ type call struct {
 	Output string // file that was written
 	Digest string // of its content then, SHA-256 in hex
 	OK     bool
+	Inputs []string // files that were read, relative to Cwd, where the caller asked for them
 }
 
 // recording makes the directory that a synthesis is recorded in, and returns the environment that has it
@@ -83,7 +84,7 @@ func readRecord(dir, app string) *record {
 				r.program = append(r.program, f)
 			}
 		}
-		if line.Output != "" && line.OK {
+		if line.OK && (line.Output != "" || len(line.Inputs) > 0) {
 			c := line.call
 			r.calls = append(r.calls, &c)
 		}
@@ -173,7 +174,7 @@ func (r *record) replay(dir string) *bundle.Replay {
 		if found != nil && (!slices.Equal(sources(found.Args), sources(args)) || found.At != at) {
 			return nil // two sources give the same bundle today; tomorrow they may not
 		}
-		found = &bundle.Replay{Args: args, Root: c.Cwd, Base: dir, At: at}
+		found = &bundle.Replay{Args: args, Root: c.Cwd, At: at}
 	}
 	return found
 }
@@ -209,18 +210,19 @@ func (c *call) inside(dir string) string {
 func (r *record) programFiles(ctx context.Context, assets []*assembly.Asset) []string {
 	files := slices.Clone(r.program)
 	for _, c := range r.calls {
-		args := c.args()
-		if args == nil || slices.ContainsFunc(assets, func(a *assembly.Asset) bool { return a.Zip && c.inside(a.Path) != "" }) {
+		if slices.ContainsFunc(assets, func(a *assembly.Asset) bool { return a.Zip && c.inside(a.Path) != "" }) {
 			continue
 		}
-		base, err := os.MkdirTemp("", "gatehouse-program-")
-		if err != nil {
-			continue
+		for _, in := range c.Inputs {
+			if in = filepath.Join(c.Cwd, filepath.FromSlash(in)); !strings.Contains(filepath.ToSlash(in), "/node_modules/") {
+				files = append(files, in)
+			}
 		}
-		if p, err := (&bundle.Replay{Args: args, Root: c.Cwd, Base: base, At: "index.js"}).Build(ctx); err == nil {
-			files = append(files, p.Inputs...)
+		if args := c.args(); args != nil && len(c.Inputs) == 0 {
+			if p, err := (&bundle.Replay{Args: args, Root: c.Cwd, At: "index.js"}).Build(ctx); err == nil {
+				files = append(files, p.Inputs...)
+			}
 		}
-		os.Remove(base)
 	}
 	slices.Sort(files)
 	return slices.Compact(files)

@@ -81,6 +81,11 @@ func TestReplay(t *testing.T) {
 	if again == nil || again.At != "x/fn.js" {
 		t.Fatalf("%+v", again)
 	}
+	packed, err := bundle.Directory(t.Context(), asset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Base = packed.Zip
 	p, err := again.Build(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +183,7 @@ func TestRecorder(t *testing.T) {
 	}
 	app := tree(t, map[string]string{
 		"node_modules/esbuild/lib/main.js": `const fs = require("fs"), api = {};
-			Object.defineProperty(api, "build", { enumerable: true, get: () => async (o) => (fs.writeFileSync(o.outfile, "lib"), { errors: [] }) });
+			Object.defineProperty(api, "build", { enumerable: true, get: () => async (o) => (fs.writeFileSync(o.outfile, "lib"), { errors: [], metafile: { inputs: { "stack.ts": {}, "node_modules/x/y.js": {} } } }) });
 			module.exports = api; // and for those who import it, as the real one says it:
 			0 && (module.exports = { build, buildSync });`,
 		"node_modules/esbuild/package.json": `{"main": "lib/main.js"}`,
@@ -186,7 +191,7 @@ func TestRecorder(t *testing.T) {
 		"lib.js":                            "module.exports = 1;",
 		"out/.keep":                         "",
 		"app.mjs": `import * as esbuild from "esbuild"; import { spawnSync } from "child_process"; import "./lib.js";
-			await esbuild.build({ entryPoints: ["a.ts"], bundle: true, minify: false, keepNames: true, external: ["x", "y"], define: { A: "1" }, loader: { ".txt": "text" }, target: ["node18"], mainFields: ["module", "main"], banner: { js: "b;" }, sourcemap: "inline", plugins: undefined, outfile: "out/lib.js" });
+			await esbuild.build({ entryPoints: ["a.ts"], bundle: true, minify: false, metafile: true, keepNames: true, external: ["x", "y"], define: { A: "1" }, loader: { ".txt": "text" }, target: ["node18"], mainFields: ["module", "main"], banner: { js: "b;" }, sourcemap: "inline", plugins: undefined, outfile: "out/lib.js" });
 			await esbuild.build({ entryPoints: ["a.ts"], bundle: true, plugins: [{ name: "p", setup() {} }], outfile: "out/p.js" });
 			const r = spawnSync(process.cwd() + "/bin/esbuild", ["--bundle", "b.ts", "--outfile=out/cli.js"], { stdio: "inherit" });
 			if (r.status !== 0) throw new Error("status " + r.status);`,
@@ -225,5 +230,8 @@ func TestRecorder(t *testing.T) {
 	}
 	if !slices.Contains(r.program, filepath.Join(app, "lib.js")) {
 		t.Errorf("program: %q", r.program)
+	}
+	if files := r.programFiles(t.Context(), nil); !slices.Contains(files, filepath.Join(app, "stack.ts")) || slices.Contains(files, filepath.Join(app, "node_modules/x/y.js")) {
+		t.Errorf("program: %q", files)
 	}
 }
