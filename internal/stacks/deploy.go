@@ -38,6 +38,9 @@ func (r *run) deploy() error {
 		}
 		return err
 	}
+	if why := r.mayRemove(); why != "" {
+		return r.fail(why)
+	}
 	steps := make([]*step, 0, len(r.next.graph.Order))
 	for _, id := range r.next.graph.Order {
 		steps = append(steps, r.deployStep(r.next.tpl.Resource(id)))
@@ -110,6 +113,10 @@ func (r *run) deployStep(res *template.Resource) *step {
 			return nil, errFailed
 		}
 		shown = r.eval.shown(res, sp.props)
+		if err := r.guarded(row, res, sp); err != nil {
+			r.unfit(row, res, err)
+			return nil, errFailed
+		}
 		if row = r.begin(row, res, sp, shown); row == nil {
 			return nil, nil
 		}
@@ -162,6 +169,21 @@ func (row *Resource) keepOld() {
 		old := row.State
 		row.Old = &old
 	}
+}
+
+// guarded holds the change of a resource against the stack policy.
+func (r *run) guarded(row *Resource, res *template.Resource, sp spec) error {
+	if row == nil || !row.Exists || r.op.Kind != opUpdate || r.stack.Policy == "" && r.op.Policy == "" {
+		return nil
+	}
+	it := &item{typ: res.Type, row: row, props: sp.props, spec: sp}
+	switch r.s.compare(it, r.op.TagsChanged); {
+	case it.action == actNone:
+		return nil
+	case it.replace == resource.Always:
+		return r.mayChange("Update:Replace", row)
+	}
+	return r.mayChange("Update:Modify", row)
 }
 
 // begin notes what a resource is to become. It returns nil if there is nothing to call.
@@ -365,6 +387,7 @@ func (r *run) turnIntoDelete(why string) error {
 // finish ends the operation with the next commit.
 func (r *run) finish(status, why string) {
 	r.ended = true
+	r.keepUnfinished(status)
 	r.stackStatus(status, why)
 	op, ok := r.op, r.op.Failure == ""
 	r.pending.also = append(r.pending.also, func(tx *store.Tx) error {

@@ -18,11 +18,15 @@ func (s *Service) CreateStack(ctx context.Context, in *cfn.CreateStackInput) (*c
 	}
 	if err := refuseExtras(extras{
 		notificationARNs: in.NotificationARNs, rollback: in.RollbackConfiguration, resourceTypes: in.ResourceTypes,
-		policy: in.StackPolicyBody != nil || in.StackPolicyURL != nil, deployment: in.DeploymentConfig,
+		deployment: in.DeploymentConfig,
 	}); err != nil {
 		return nil, err
 	}
 	onFailure, err := failureMode(in.OnFailure, keepFailed(in.DisableRollback, in.DeploymentConfig))
+	if err != nil {
+		return nil, err
+	}
+	guard, err := s.policyText(ctx, in.StackPolicyBody, in.StackPolicyURL)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +52,7 @@ func (s *Service) CreateStack(ctx context.Context, in *cfn.CreateStackInput) (*c
 	if err != nil {
 		return nil, err
 	}
-	st.OnFailure, st.TimeoutMinutes = onFailure, shape.Val(in.TimeoutInMinutes)
+	st.OnFailure, st.TimeoutMinutes, st.Policy = onFailure, shape.Val(in.TimeoutInMinutes), shape.Val(guard)
 	st.Protected, st.RetainExceptOnCreate = shape.Val(in.EnableTerminationProtection), shape.Val(in.RetainExceptOnCreate)
 	op := &Operation{OnFailure: onFailure, Token: shape.Val(in.ClientRequestToken), RetainExceptOnCreate: st.RetainExceptOnCreate}
 	r, err := s.create(ctx, st, op, p, true, nil)
@@ -64,12 +68,19 @@ func (s *Service) CreateStack(ctx context.Context, in *cfn.CreateStackInput) (*c
 func (s *Service) UpdateStack(ctx context.Context, in *cfn.UpdateStackInput) (*cfn.UpdateStackOutput, error) {
 	if err := refuseExtras(extras{
 		notificationARNs: in.NotificationARNs, rollback: in.RollbackConfiguration, resourceTypes: in.ResourceTypes,
-		policy:     in.StackPolicyBody != nil || in.StackPolicyURL != nil || in.StackPolicyDuringUpdateBody != nil || in.StackPolicyDuringUpdateURL != nil,
 		deployment: in.DeploymentConfig,
 	}); err != nil {
 		return nil, err
 	}
 	onFailure, err := failureMode(nil, keepFailed(in.DisableRollback, in.DeploymentConfig))
+	if err != nil {
+		return nil, err
+	}
+	guard, err := s.policyText(ctx, in.StackPolicyBody, in.StackPolicyURL)
+	if err != nil {
+		return nil, err
+	}
+	during, err := s.policyText(ctx, in.StackPolicyDuringUpdateBody, in.StackPolicyDuringUpdateURL)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +114,10 @@ func (s *Service) UpdateStack(ctx context.Context, in *cfn.UpdateStackInput) (*c
 		if !p.changed {
 			return invalid("No updates are to be performed.")
 		}
-		op := &Operation{OnFailure: onFailure, Token: shape.Val(in.ClientRequestToken), RetainExceptOnCreate: shape.Val(in.RetainExceptOnCreate)}
+		op := &Operation{OnFailure: onFailure, Token: shape.Val(in.ClientRequestToken), RetainExceptOnCreate: shape.Val(in.RetainExceptOnCreate), Policy: shape.Val(during)}
+		if guard != nil {
+			st.Policy = *guard
+		}
 		running, err = s.update(ctx, st, op, rows, p, func(tx *store.Tx) error { return obsolete(tx, st.ID, "") })
 		out.OperationId = &op.ID
 		return err
@@ -269,7 +283,6 @@ func (s *Service) UpdateTerminationProtection(ctx context.Context, in *cfn.Updat
 type extras struct {
 	notificationARNs, resourceTypes []string
 	rollback                        *cfn.RollbackConfiguration
-	policy                          bool
 	deployment                      *cfn.DeploymentConfig
 }
 
@@ -281,8 +294,6 @@ func refuseExtras(x extras) error {
 		return refused("ResourceTypes", "leave it out to allow all types")
 	case x.rollback != nil && (len(x.rollback.RollbackTriggers) > 0 || shape.Val(x.rollback.MonitoringTimeInMinutes) > 0):
 		return refused("RollbackConfiguration", "there are no CloudWatch alarms here to watch")
-	case x.policy:
-		return refused("A stack policy", "all updates are allowed")
 	}
 	return checkDeployment(x.deployment)
 }

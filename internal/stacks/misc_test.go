@@ -382,7 +382,7 @@ Resources:
 		if err != nil || *s.Description != "all of it" {
 			t.Errorf("%+v, %v", s, err)
 		}
-		if _, err := b.GetStackPolicy(b.ctx, &cfn.GetStackPolicyInput{StackName: "demo"}); code(err) != "NotImplementedException" || !strings.Contains(text(err), "GetStackPolicy") {
+		if _, err := b.ListStackSets(b.ctx, &cfn.ListStackSetsInput{}); code(err) != "NotImplementedException" || !strings.Contains(text(err), "ListStackSets") {
 			t.Errorf("%v", err)
 		}
 		if _, err := b.DescribeStackEvents(b.ctx, &cfn.DescribeStackEventsInput{StackName: "none"}); text(err) != "Stack [none] does not exist" {

@@ -154,6 +154,11 @@ func (n nested) update(ctx context.Context, r *resource.Request) error {
 	if err != nil {
 		return orNoStack(err, r.PhysicalID)
 	}
+	if r.Back && st.Status == cfn.StackStatusUpdateRollbackFailed {
+		st.ParentToken = r.Token
+		_, err := s.rollBack(ctx, st, rows, nil, nil, nil)
+		return err
+	}
 	if !updatable(st.Status) {
 		return notUpdatable(st)
 	}

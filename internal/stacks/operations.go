@@ -141,7 +141,10 @@ func sameTags(a, b []Tag) bool {
 // begin makes an operation durable and runs it. st is as it was read, but for its new status; fresh says
 // that it does not exist yet. f may add to the transaction.
 func (s *Service) begin(ctx context.Context, st *Stack, op *Operation, rows map[string]*Resource, p *proposal, fresh bool, f func(tx *store.Tx) error) (*run, error) {
-	op.ID, op.Phase, op.Call = ident.UUID(), forward, s.callerOf(ctx)
+	op.Call = s.callerOf(ctx)
+	if op.ID == "" { // else its rollback goes on
+		op.ID, op.Phase = ident.UUID(), forward
+	}
 	rev := st.Rev
 	st.Rev++
 	if op.Token != "" {

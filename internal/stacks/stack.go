@@ -34,9 +34,11 @@ type Stack struct {
 	DeletionMode         string
 	ChangeSet            string // ARN of the one that was executed last
 	Tokens               []Token
-	ParentID, RootID     string  // of nested stacks
-	ParentToken          string  // of the step of the parent that began the last update
-	Prior                *Target `json:",omitempty"` // of a nested stack, before that
+	ParentID, RootID     string     // of nested stacks
+	ParentToken          string     // of the step of the parent that began the last update
+	Prior                *Target    `json:",omitempty"` // of a nested stack, before that
+	Policy               string     `json:",omitempty"` // the stack policy
+	Unfinished           *Operation `json:",omitempty"` // the last, if a rollback can go on from it
 }
 
 // Param is a parameter's value.
@@ -151,6 +153,7 @@ type Operation struct {
 	Force                bool
 	Undo                 bool // the deletion undoes the creation
 	TagsChanged          bool
+	Policy               string            // instead of the stack's
 	ImportExisting       bool              // creations take what they meet
 	Bring                map[string]string // what is imported: physical ids by logical ids
 	Deadline             int64             // epoch milliseconds, 0: none

@@ -179,7 +179,7 @@ func TestRejected(t *testing.T) {
 		}
 		for name, in := range map[string]*cfn.CreateStackInput{
 			"NotificationARNs is not supported":                 {StackName: "x", NotificationARNs: []string{"arn"}},
-			"A stack policy is not supported":                   {StackName: "x", StackPolicyBody: shape.Ptr("{}")},
+			"Error validating stack policy: ":                   {StackName: "x", StackPolicyBody: shape.Ptr("{}")},
 			"[a-zA-Z][-a-zA-Z0-9]*":                             {StackName: "1x"},
 			"Either OnFailure or DisableRollback":               {StackName: "x", OnFailure: shape.Ptr("DELETE"), DisableRollback: shape.Ptr(true)},
 			"Either Template URL or Template Body must be":      {StackName: "x"},
