@@ -63,7 +63,7 @@ func TestSAM(t *testing.T) {
 		t.Fatal(err)
 	}
 	// As it is deployed: the code lies in a bucket.
-	text = []byte(strings.Replace(string(text), "CodeUri: src/", "CodeUri: s3://bucket/key", 1))
+	text = []byte(strings.Replace(string(text), "CodeUri: src/", "CodeUri: s3://bucket/key", -1))
 	tmpl, err := template.Parse(text)
 	if err != nil {
 		t.Fatal(err)
