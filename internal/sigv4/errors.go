@@ -14,6 +14,7 @@ const (
 	Expired                 // its time is past
 	NotYetValid             // its time is to come
 	Payload                 // the body is not the one that was signed
+	Version2                // it is one of Signature Version 2, which boto3 still makes for presigned URLs of S3
 )
 
 // Error is a reason to refuse a request.
@@ -56,7 +57,7 @@ func (e *Error) AWS(style Style) (code, message string, status int) {
 		switch e.Kind {
 		case Missing:
 			return "MissingAuthenticationTokenException", "Missing Authentication Token", status
-		case Incomplete:
+		case Incomplete, Version2:
 			return "IncompleteSignatureException", message, status
 		}
 		if e.CanonicalRequest != "" {
@@ -86,13 +87,15 @@ func (e *Error) AWS(style Style) (code, message string, status int) {
 				return "InvalidRequest", message, http.StatusBadRequest
 			}
 			return "XAmzContentSHA256Mismatch", message, http.StatusBadRequest
+		case Version2:
+			return "InvalidRequest", message, http.StatusBadRequest
 		}
 		return "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key and signing method.", status
 	}
 	switch e.Kind {
 	case Missing:
 		return "MissingAuthenticationToken", "Request is missing Authentication Token", status
-	case Incomplete:
+	case Incomplete, Version2:
 		return "IncompleteSignature", message, http.StatusBadRequest
 	}
 	return "SignatureDoesNotMatch", message, status

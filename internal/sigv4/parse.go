@@ -21,7 +21,7 @@ func Signed(r *http.Request) bool {
 }
 
 // Parse reads the signature of r. It verifies nothing but the form; the errors are of the kinds
-// [Missing] and [Incomplete], and [Scope] for a credential scope that contradicts the request's date
+// [Missing], [Incomplete] and [Version2], and [Scope] for a credential scope that contradicts the request's date
 // or a signature that does not cover the host.
 func Parse(r *http.Request) (*Signature, error) {
 	auth := r.Header["Authorization"]
@@ -35,6 +35,8 @@ func Parse(r *http.Request) (*Signature, error) {
 		return nil, &Error{Kind: Incomplete, Message: "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified"}
 	case presigned:
 		s, err = parseQuery(r, query)
+	case len(auth) == 1 && strings.HasPrefix(auth[0], "AWS "), len(auth) == 0 && hasParam(query, "AWSAccessKeyId"):
+		return nil, &Error{Kind: Version2, Message: "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."}
 	case len(auth) == 1 && strings.TrimSpace(auth[0]) != "":
 		s, err = parseHeader(r, auth[0])
 	default:

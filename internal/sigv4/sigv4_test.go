@@ -203,6 +203,8 @@ func TestParseRefuses(t *testing.T) {
 	}{
 		{"unsigned", "/", h("", ""), Missing, "Missing Authentication Token"},
 		{"blank", "/", h(" ", date), Missing, "Missing Authentication Token"},
+		{"version 2", "/", h("AWS AKID:c2VjcmV0", ""), Version2, "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."},
+		{"version 2 in the query", "/?AWSAccessKeyId=AKID&Signature=c2VjcmV0&Expires=1795258330", h("", ""), Version2, "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."},
 		{"bearer", "/", h("Bearer secret.token", ""), Incomplete, "Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '" + hashed("secret.token") + "'."},
 		{"basic", "/", h("Basic c2VjcmV0=", ""), Incomplete, "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header." + tail + hashed("Basic c2VjcmV0=")},
 		{"no algorithm", "/", h(cred+", "+all, date), Incomplete, "Authorization header must begin with the algorithm name, which cannot include an equal-sign."},
@@ -348,6 +350,9 @@ func TestErrorStyles(t *testing.T) {
 		{&Error{Kind: Expired, Message: "m"}, S3, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.", 403},
 		{&Error{Kind: Expired, Presigned: true}, S3, "AccessDenied", "Request has expired", 403},
 		{&Error{Kind: Payload, Message: missingPayload}, S3, "InvalidRequest", missingPayload, 400},
+		{&Error{Kind: Version2, Message: "m"}, S3, "InvalidRequest", "m", 400},
+		{&Error{Kind: Version2, Message: "m"}, JSON, "IncompleteSignatureException", "m", 400},
+		{&Error{Kind: Version2, Message: "m"}, Query, "IncompleteSignature", "m", 400},
 		{&Error{Kind: Payload, Message: "m"}, S3, "XAmzContentSHA256Mismatch", "m", 400},
 	} {
 		code, message, status := c.err.AWS(c.style)

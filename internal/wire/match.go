@@ -63,6 +63,8 @@ func (s *Server) Match(r *http.Request) (t *Target, ok bool) {
 		candidates = s.bySigning[scope.Service]
 	case host.service != "":
 		candidates = s.byEndpoint[host.service]
+	case t.query.Has("AWSAccessKeyId") && t.query.Has("Signature"): // a URL of S3 by Signature Version 2, to be refused by that name
+		candidates = s.bySigning["s3"]
 	case atRoot:
 		return s.matchForm(t, r, s.queries, false)
 	case dated(r.URL.Path):

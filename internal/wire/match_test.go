@@ -68,6 +68,7 @@ func TestMatch(t *testing.T) {
 		{name: "location=", method: "GET", url: endpoint + "/one?location=", scope: "s3", want: "s3.GetBucketLocation"},
 		{name: "encryption", method: "GET", url: endpoint + "/one?encryption", scope: "s3", want: "s3.GetBucketEncryption"},
 		{name: "object", method: "PUT", url: endpoint + "/one/a/b//c%2Fd", scope: "s3", want: "s3.PutObject"},
+		{name: "object, presigned by version 2", method: "GET", url: endpoint + "/one/a?AWSAccessKeyId=AK&Signature=x&Expires=1795258330", want: "s3.GetObject"},
 		{name: "copy", method: "PUT", url: endpoint + "/one/a", scope: "s3", headers: map[string]string{"X-Amz-Copy-Source": "/x/y"}, want: "s3.CopyObject"},
 		{name: "part", method: "PUT", url: endpoint + "/one/a?partNumber=1&uploadId=x", scope: "s3", want: "s3.UploadPart"},
 		{name: "part copy", method: "PUT", url: endpoint + "/one/a?partNumber=1&uploadId=x", scope: "s3", headers: map[string]string{"X-Amz-Copy-Source": "/x/y"}, want: "s3.UploadPartCopy"},
