@@ -217,6 +217,9 @@ func (r *reader) security() {
 		scheme, _ := all[name].(map[string]any)
 		z := openapi.Object(scheme, openapi.XAuthorizer)
 		if z == nil {
+			if scheme[openapi.XAuthorizer] != nil {
+				r.fail("Unable to create authorizer from security definition: '%s'. It is not an object", name)
+			}
 			continue
 		}
 		typ := strings.ToUpper(openapi.Text(z, "type"))

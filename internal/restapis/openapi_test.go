@@ -228,6 +228,10 @@ func TestImportRefuses(t *testing.T) {
 		{"VPC link", `{"openapi":"3.0.1","paths":{"/a":{"get":{"x-amazon-apigateway-integration":{"type":"http","connectionType":"VPC_LINK","httpMethod":"GET","uri":"http://a"}}}}}`, "VPC_LINK is not supported"},
 		{"integration response", `{"openapi":"3.0.1","paths":{"/a":{"get":{"x-amazon-apigateway-integration":{"type":"mock","responses":{"default":{"statusCode":"200"}}}}}}}`, "Unable to put integration response on 'GET' for resource at path '/a': Invalid Response status code specified"},
 		{"remote schema", `{"swagger":"2.0","definitions":{"A":{"$ref":"http://x/y"}},"paths":{}}`, ""},
+		{"authorizer that is no object", `{"swagger":"2.0","securityDefinitions":{"a":{"type":"apiKey","x-amazon-apigateway-authorizer":"token"}},"paths":{}}`, "Unable to create authorizer from security definition: 'a'"},
+		{"unknown authorizer", `{"swagger":"2.0","paths":{"/a":{"get":{"security":[{"b":[]}]}}}}`, "asks for the security definition 'b'"},
+		{"security that is no list", `{"swagger":"2.0","paths":{"/a":{"get":{"security":{"b":[]}}}}}`, "Malformed security of method"},
+		{"requirement that is no object", `{"swagger":"2.0","security":["b"],"paths":{"/a":{"get":{}}}}`, "Malformed security of method"},
 		{"authorizer", `{"swagger":"2.0","securityDefinitions":{"a":{"type":"apiKey","x-amazon-apigateway-authorizer":{"type":"token"}}},"paths":{}}`, "Unable to create authorizer from security definition: 'a'"},
 		{"types", `{"swagger":"2.0","paths":[],"info":7,"definitions":[],"tags":{},"securityDefinitions":4}`, ""},
 	} {

@@ -58,7 +58,7 @@ func (r *reader) method(path, name string, op map[string]any, shared []any) {
 		r.warn("Ignoring unknown request validator '%s' on method '%s' for resource at path '%s'", d.validator, name, path)
 		d.validator = ""
 	}
-	d.authorizer = r.authorization(m, op)
+	d.authorizer = r.authorization(m, path, name, op)
 	if i := openapi.Object(op, openapi.XIntegration); i != nil {
 		r.integration(m, path, name, r.resolve(i))
 	}
@@ -179,14 +179,23 @@ func (r *reader) methodResponses(m *v1.Method, path, name string, op map[string]
 	}
 }
 
-// authorization reads who may call a method, and returns the name of its authorizer.
-func (r *reader) authorization(m *v1.Method, op map[string]any) string {
+// authorization reads who may call a method, and returns the name of its authorizer. What asks for somebody
+// whom the document does not tell of fails: the method must not be left open.
+func (r *reader) authorization(m *v1.Method, path, method string, op map[string]any) string {
+	for _, in := range []map[string]any{op, r.doc} {
+		if _, ok := in["security"].([]any); in["security"] != nil && !ok {
+			r.fail("Malformed security of method '%s' for resource at path '%s': it is not a list", method, path)
+		}
+	}
 	if strings.EqualFold(openapi.Text(openapi.Object(op, openapi.XAuth), "type"), authIAM) {
 		m.AuthorizationType = shape.Ptr(authIAM)
 	}
 	all, authorizer := r.of.SecuritySchemes(), ""
 	for _, w := range r.of.Security(op) {
-		w, _ := w.(map[string]any)
+		w, ok := w.(map[string]any)
+		if !ok {
+			r.fail("Malformed security of method '%s' for resource at path '%s': a requirement is not an object", method, path)
+		}
 		for _, name := range sortedKeys(w) {
 			scheme, _ := all[name].(map[string]any)
 			switch z := r.out.authorizers[name]; {
@@ -199,6 +208,12 @@ func (r *reader) authorization(m *v1.Method, op map[string]any) string {
 				m.AuthorizationType = shape.Ptr(authIAM)
 			case openapi.Text(scheme, "type") == "apiKey" && strings.EqualFold(openapi.Text(scheme, "name"), "x-api-key") && openapi.Text(scheme, "in") == "header":
 				m.ApiKeyRequired = shape.Ptr(true)
+			case scheme == nil && name == authNone: // SAM's word for none
+			case scheme == nil:
+				r.fail("Method '%s' for resource at path '%s' asks for the security definition '%s', which the document does not have", method, path, name)
+			case scheme[openapi.XAuthorizer] != nil: // failed already
+			default:
+				r.warn("Ignoring the security definition '%s' on method '%s' for resource at path '%s': it is no authorizer", name, method, path)
 			}
 		}
 	}
