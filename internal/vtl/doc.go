@@ -32,6 +32,6 @@
 //
 // # Bounds
 //
-// A template cannot run away: Limits bounds steps, output, the memory of what it makes, and depth; the
-// context ends it early. Each ends with an error that says which.
+// A template cannot run away: Limits bounds steps, output, the memory of what it makes, depth, and the
+// time that the caller's methods take; the context ends it early. Each ends with an error that says which.
 package vtl

@@ -3,6 +3,7 @@ package vtl
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/gatehouse-dev/gatehouse/internal/jsonpath"
 )
@@ -357,9 +358,38 @@ func (x *exec) call(v any, name string, args []any) (any, bool, error) {
 			return item, true, nil
 		}
 	case Object:
-		return v.Call(name, args)
+		return x.callObject(v, name, args)
 	}
 	return nil, false, nil
+}
+
+// callObject calls a method of the caller's. What it makes counts, as what it is given does where it makes no text of
+// it; how long it takes is only known by the clock.
+func (x *exec) callObject(v Object, name string, args []any) (any, bool, error) {
+	if x.began.IsZero() {
+		x.began = time.Now()
+	} else if time.Since(x.began) > x.limits.Time {
+		return nil, true, ErrTime
+	} else if err := x.ctx.Err(); err != nil {
+		return nil, true, err
+	}
+	got, ok, err := v.Call(name, args)
+	if err != nil {
+		return got, ok, err
+	}
+	switch made := got.(type) {
+	case string:
+		err = x.grow(len(made))
+	case *jsonpath.Object, *jsonpath.Array:
+		for _, a := range args {
+			if s, text := a.(string); text {
+				if err := x.grow(len(s)); err != nil {
+					return nil, true, err
+				}
+			}
+		}
+	}
+	return got, ok, err
 }
 
 // CallMap calls a method of java.util.Map on an object, for an Object of the caller's that is also a map.

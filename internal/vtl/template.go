@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"sync"
+	"time"
 )
 
 // Template is a compiled template. It may be used by many goroutines.
@@ -33,11 +34,12 @@ type Setter interface {
 
 // Limits bounds an execution. Zero values mean the defaults.
 type Limits struct {
-	Steps      int // nodes evaluated; 2,000,000
-	Output     int // bytes written; 10 MB, API Gateway's limit on payloads
-	Memory     int // bytes of strings and lists made on the way, kept or not; 64 MB
-	Iterations int // rounds of one #foreach, after which it ends without an error; 1,000 as on API Gateway, -1 for no limit
-	Depth      int // macros and blocks inside each other; 20, Velocity's velocimacro.max.depth
+	Steps      int           // nodes evaluated; 2,000,000
+	Output     int           // bytes written; 10 MB, API Gateway's limit on payloads
+	Memory     int           // bytes of strings and lists made on the way, kept or not; 64 MB
+	Iterations int           // rounds of one #foreach, after which it ends without an error; 1,000 as on API Gateway, -1 for no limit
+	Time       time.Duration // from the first call of an Object's method on, looked at when such a method is called; 5 s
+	Depth      int           // macros and blocks inside each other; 20, Velocity's velocimacro.max.depth
 }
 
 // Errors that end an execution that goes too far.
@@ -45,6 +47,7 @@ var (
 	ErrSteps  = errors.New("the template takes too many steps")
 	ErrOutput = errors.New("the template's output is too large")
 	ErrMemory = errors.New("the template makes too much")
+	ErrTime   = errors.New("the template takes too long")
 	ErrDepth  = errors.New("the template calls itself too deeply")
 )
 
@@ -76,6 +79,9 @@ func (t *Template) Execute(ctx context.Context, vars map[string]any, limits Limi
 	def(&x.limits.Memory, 64<<20)
 	def(&x.limits.Iterations, 1000)
 	def(&x.limits.Depth, 20)
+	if x.limits.Time == 0 {
+		x.limits.Time = 5 * time.Second
+	}
 	for i, name := range t.names {
 		x.slots[i] = vars[name]
 	}
@@ -102,7 +108,8 @@ type exec struct {
 	steps  int
 	memory int
 	depth  int
-	frame  *frame // of the macro that runs
+	began  time.Time // the first call of an Object's method
+	frame  *frame    // of the macro that runs
 }
 
 // step counts one node.

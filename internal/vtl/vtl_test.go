@@ -360,3 +360,49 @@ func BenchmarkCompile(b *testing.B) {
 		}
 	}
 }
+
+// slow is an Object whose methods take their time, and make much.
+type slow struct{ calls *int }
+
+func (slow) Property(string) any { return nil }
+
+func (o slow) Call(name string, args []any) (any, bool, error) {
+	*o.calls++
+	switch name {
+	case "make":
+		return strings.Repeat("x", 1<<20), true, nil
+	case "parse":
+		return &jsonpath.Object{}, true, nil
+	}
+	time.Sleep(10 * time.Millisecond)
+	return nil, true, nil
+}
+
+// TestObjectBounds calls methods of the caller's in loops: each is one step, and may be much work.
+func TestObjectBounds(t *testing.T) {
+	for _, tt := range []struct {
+		call string
+		want error
+		most int
+	}{{"$o.make()", ErrMemory, 65}, {"$o.parse($text)", ErrMemory, 65}, {"$o.wait()", ErrTime, 30}} {
+		calls := 0
+		tpl, err := Compile("#foreach($i in [1..1000])#foreach($j in [1..1000])#set($x = " + tt.call + ")#end#end")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = tpl.Execute(t.Context(), map[string]any{"o": slow{&calls}, "text": strings.Repeat("x", 1<<20)}, Limits{Time: 200 * time.Millisecond})
+		if !errors.Is(err, tt.want) || calls > tt.most {
+			t.Errorf("%s: %v after %d calls", tt.call, err, calls)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	calls := 0
+	tpl, err := Compile("$o.wait()$o.wait()$o.wait()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tpl.Execute(ctx, map[string]any{"o": slow{&calls}}, Limits{}); !errors.Is(err, context.Canceled) || calls > 1 {
+		t.Error(err, calls)
+	}
+}
