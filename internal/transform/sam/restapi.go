@@ -314,8 +314,8 @@ func gatewayResponses(m *macro, all, doc *dict) {
 			if truthy(v) && (len(status) > 3 || status == "" || strings.Trim(status, "0123456789") != "") {
 				failResource(m.id, "Property 'StatusCode' must be numeric")
 			}
-			if status != "" {
-				made.set("statusCode", like(v, status))
+			if status != "" { // a plain text, whatever it was
+				made.set("statusCode", status)
 			}
 		}
 		responses.set(e.name(), ed.own(made))

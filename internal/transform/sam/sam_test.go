@@ -47,7 +47,7 @@ func transformed(t testing.TB, n *template.Node, o Options) map[string]any {
 // TestGolden holds the transform against what the published one (aws-sam-translator 1.110.0) makes of
 // the same templates, down to the hashes in names.
 func TestGolden(t *testing.T) {
-	for _, name := range []string{"implicit", "rest", "http"} {
+	for _, name := range []string{"implicit", "rest", "http", "globals", "policy"} {
 		for _, marked := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, marked), func(t *testing.T) {
 				text, err := os.ReadFile("testdata/" + name + ".yaml")
@@ -166,7 +166,7 @@ func TestErrors(t *testing.T) {
 }
 
 func FuzzTransform(f *testing.F) {
-	for _, name := range []string{"implicit", "rest", "http"} {
+	for _, name := range []string{"implicit", "rest", "http", "globals", "policy"} {
 		text, err := os.ReadFile("testdata/" + name + ".yaml")
 		if err != nil {
 			f.Fatal(err)
