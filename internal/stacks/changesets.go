@@ -16,7 +16,7 @@ import (
 type ChangeSet struct {
 	ID, Name, StackID, StackName string
 
-	Type           string // CREATE or UPDATE
+	Type           string // CREATE, UPDATE or IMPORT
 	Description    string
 	Created        int64 // epoch milliseconds
 	Status         string
@@ -25,6 +25,7 @@ type ChangeSet struct {
 	Token          string
 	OnFailure      string
 	ImportExisting bool
+	Import         map[string]string `json:",omitempty"` // physical ids by logical ids
 	Target         *Target
 	Changes        []byte // []cfn.Change with property values; see [Service.encode]
 }

@@ -46,8 +46,29 @@
 // caller. Who deletes a stack whose creation is under way only stops the creation: the deletion is
 // its caller's (acting.go).
 //
+// # What is waited for
+//
+// Custom resources are made by functions, which are sent an event and answer with a PUT to an address that is
+// AWS's in form and leads home (answers.go, custom.go); wait conditions by signals to such an address (waits.go);
+// nested stacks by operations of their own (nested.go). A step that waits holds nothing but its place: when the
+// server closes or dies it is begun again by the next one, with the same token, and waits for the same
+// answer. When the operation fails meanwhile, it is told so and lets go. A creation that failed and may have
+// left something names it, and the rollback deletes that: so a function that has said FAILED, or nothing, is
+// sent a Delete, as on AWS.
+//
+// # Taking back, taking in
+//
+// An operation that ended half-way stays with its stack, so that ContinueUpdateRollback and RollbackStack can
+// go on from it (rollbacks.go). A stack policy is held against each change before it is begun
+// (guards.go). Resources that exist are imported by an update to what the template says (imports.go).
+//
 // # Where we answer otherwise than AWS
 //
+//   - An update with a nested stack in its template always updates that; its change set does not show what
+//     changes within (IncludeNestedStacks is taken and has no effect).
+//   - A custom resource whose function names no PhysicalResourceId gets a name of ours, or keeps the one it has.
+//   - Drift is not detected: what is asked about it is NOT_CHECKED. DeploymentConfig's modes are one.
+//   - AWS::ECR::Repository is a name and an ARN; there is no registry of images.
 //   - Deleting a stack whose exports are imported, and removing such an export, is a ValidationError at
 //     once, with the text that AWS puts into the stack's events.
 //   - Failures of handlers read "message (ErrorCode)".

@@ -23,9 +23,12 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cfn.CreateChangeSetIn
 	}); err != nil {
 		return nil, err
 	}
+	imports := shape.Val(in.ChangeSetType) == cfn.ChangeSetTypeImport
 	switch {
-	case len(in.ResourcesToImport) > 0 || shape.Val(in.ChangeSetType) == cfn.ChangeSetTypeImport:
-		return nil, refused("ChangeSetType IMPORT", "resources that exist cannot be taken into a stack")
+	case imports != (len(in.ResourcesToImport) > 0):
+		return nil, invalid("ResourcesToImport must be specified if and only if ChangeSetType is IMPORT")
+	case imports && shape.Val(in.ImportExistingResources):
+		return nil, invalid("ImportExistingResources cannot be specified if ChangeSetType is IMPORT")
 	case shape.Val(in.DeploymentMode) != "":
 		return nil, refused("DeploymentMode "+*in.DeploymentMode, "there is no drift to revert")
 	}
@@ -46,7 +49,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cfn.CreateChangeSetIn
 		switch {
 		case err != nil && !missing:
 			return err
-		case missing && (!create || isID(in.StackName)):
+		case missing && (!create && !imports || isID(in.StackName)):
 			return noStackBracket(in.StackName)
 		case missing:
 			if err := checkName(in.StackName); err != nil {
@@ -56,10 +59,10 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cfn.CreateChangeSetIn
 			st.Status, st.Reason, st.OnFailure = cfn.StackStatusReviewInProgress, reasonUser, cfn.OnFailureRollback
 		case create && st.Status != cfn.StackStatusReviewInProgress:
 			return invalid("Stack [%s] already exists and cannot be created again with the changeSet [%s].", st.Name, in.ChangeSetName)
-		case !create && !updatable(st.Status):
+		case !create && !updatable(st.Status) && !(imports && st.Status == cfn.StackStatusReviewInProgress):
 			return notUpdatable(st)
 		}
-		out, err = s.planChangeSet(ctx, st, rows, in, create, missing)
+		out, err = s.planChangeSet(ctx, st, rows, in, create || imports && st.Status == cfn.StackStatusReviewInProgress, missing)
 		return err
 	})
 	return out, err
@@ -90,11 +93,21 @@ func (s *Service) planChangeSet(ctx context.Context, st *Stack, rows map[string]
 		Partition: st.Partition, Service: "cloudformation", Region: st.Region, Account: st.Account,
 		Resource: "changeSet/" + c.Name + "/" + ident.UUID(),
 	}.String()
-	if c.Changes, err = s.encode(changeList{p.plan.describe(hidden)}, c.context()); err != nil {
-		return nil, err
-	}
 	if create {
 		c.Type = cfn.ChangeSetTypeCreate
+	}
+	changes := p.plan.describe(hidden)
+	if len(in.ResourcesToImport) > 0 {
+		c.Type = cfn.ChangeSetTypeImport
+		if c.Import, err = s.importable(p.plan, in.ResourcesToImport); err != nil {
+			return nil, err
+		}
+		for _, ch := range changes {
+			ch.ResourceChange.Action, ch.ResourceChange.PhysicalResourceId = ptr(cfn.ChangeActionImport), ptr(c.Import[*ch.ResourceChange.LogicalResourceId])
+		}
+	}
+	if c.Changes, err = s.encode(changeList{changes}, c.context()); err != nil {
+		return nil, err
 	}
 	if !p.changed {
 		c.Status, c.Reason, c.Execution = cfn.ChangeSetStatusFailed, noChanges, cfn.ExecutionStatusUnavailable
@@ -303,13 +316,13 @@ func (s *Service) ExecuteChangeSet(ctx context.Context, in *cfn.ExecuteChangeSet
 		if c.Execution != cfn.ExecutionStatusAvailable {
 			return cfn.InvalidChangeSetStatusException("ChangeSet [%s] cannot be executed in its current execution status of [%s]", c.ID, c.Execution)
 		}
-		create := c.Type == cfn.ChangeSetTypeCreate
+		create := c.Type == cfn.ChangeSetTypeCreate || c.Type == cfn.ChangeSetTypeImport && st.Status == cfn.StackStatusReviewInProgress
 		if create && st.Status != cfn.StackStatusReviewInProgress || !create && !updatable(st.Status) {
 			return notUpdatable(st)
 		}
 		op := &Operation{
 			OnFailure: onFailure, Token: shape.Val(in.ClientRequestToken), ChangeSet: c.ID,
-			RetainExceptOnCreate: shape.Val(in.RetainExceptOnCreate), ImportExisting: c.ImportExisting,
+			RetainExceptOnCreate: shape.Val(in.RetainExceptOnCreate), ImportExisting: c.ImportExisting, Bring: c.Import,
 		}
 		if c.OnFailure != "" {
 			if in.DisableRollback != nil {

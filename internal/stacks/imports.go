@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	cfn "github.com/gatehouse-dev/gatehouse/internal/api/cloudformation"
 	"github.com/gatehouse-dev/gatehouse/internal/resource"
 	"github.com/gatehouse-dev/gatehouse/internal/shape"
 	"github.com/gatehouse-dev/gatehouse/internal/store"
@@ -64,4 +65,71 @@ func (r *run) bring(ctx context.Context, h resource.Handler, req *resource.Reque
 	}
 	res.Imported = true
 	return res, err
+}
+
+// importable holds what a change set of type IMPORT does against what such a one may do, and returns the physical
+// ids of what it imports.
+func (s *Service) importable(p *plan, list []cfn.ResourceToImport) (map[string]string, error) {
+	by := map[string]*item{}
+	var others []string
+	for _, it := range p.items {
+		switch it.action {
+		case actAdd:
+			by[it.logical] = it
+		case actNone:
+		default:
+			others = append(others, it.logical)
+		}
+	}
+	out := map[string]string{}
+	for _, in := range list {
+		it := by[in.LogicalResourceId]
+		switch {
+		case it == nil:
+			return nil, invalid("There was an error processing resources to import: [%s] is not a resource that the template adds", in.LogicalResourceId)
+		case it.typ != in.ResourceType:
+			return nil, invalid("There was an error processing resources to import: resource %s is of type %s, not %s", in.LogicalResourceId, it.typ, in.ResourceType)
+		case it.spec.onDelete == "":
+			return nil, invalid("Resources [%s] is missing DeletionPolicy attribute in template", in.LogicalResourceId)
+		}
+		schema, _ := s.o.Registry.Schema(it.typ)
+		values := map[string]any{}
+		for k, v := range in.ResourceIdentifier {
+			values[k] = v
+		}
+		id, ok := identity(schema, values)
+		if !ok || schema.Open || it.typ == stackType {
+			return nil, invalid("There was an error processing resources to import: %s needs the identifier [%s]", in.LogicalResourceId, strings.Join(schema.RefParts(), ", "))
+		}
+		out[in.LogicalResourceId] = id
+		delete(by, in.LogicalResourceId)
+	}
+	for id := range by {
+		others = append(others, id)
+	}
+	if len(others) > 0 {
+		slices.Sort(others)
+		return nil, invalid("You have modified resources %s in your template that are not being imported. Update, create or delete operations cannot be executed during import operations.", "["+strings.Join(others, ", ")+"]")
+	}
+	return out, nil
+}
+
+// word returns the status of an operation's stack: those of imports have their own.
+func (op *Operation) word(status string) string {
+	if len(op.Bring) == 0 {
+		return status
+	}
+	switch status {
+	case cfn.StackStatusCreateInProgress, cfn.StackStatusUpdateInProgress, cfn.StackStatusUpdateCompleteCleanupInProgress:
+		return cfn.StackStatusImportInProgress
+	case cfn.StackStatusCreateComplete, cfn.StackStatusUpdateComplete:
+		return cfn.StackStatusImportComplete
+	case cfn.StackStatusRollbackInProgress, cfn.StackStatusUpdateRollbackInProgress, cfn.StackStatusUpdateRollbackCompleteCleanupInProgress:
+		return cfn.StackStatusImportRollbackInProgress
+	case cfn.StackStatusRollbackComplete, cfn.StackStatusUpdateRollbackComplete:
+		return cfn.StackStatusImportRollbackComplete
+	case cfn.StackStatusRollbackFailed, cfn.StackStatusUpdateRollbackFailed:
+		return cfn.StackStatusImportRollbackFailed
+	}
+	return status
 }

@@ -215,7 +215,7 @@ func (s *Service) begin(ctx context.Context, st *Stack, op *Operation, rows map[
 func (s *Service) create(ctx context.Context, st *Stack, op *Operation, p *proposal, fresh bool, f func(tx *store.Tx) error) (*run, error) {
 	op.Kind, op.Target = opCreate, p.target
 	t := p.target
-	st.Status, st.Reason = cfn.StackStatusCreateInProgress, reasonUser
+	st.Status, st.Reason = op.word(cfn.StackStatusCreateInProgress), reasonUser
 	st.Template, st.Description, st.Params, st.Tags = t.Template, t.Description, t.Params, t.Tags
 	st.Capabilities, st.Imports, st.RoleARN = t.Capabilities, t.Imports, t.RoleARN
 	if st.TimeoutMinutes > 0 {
@@ -227,7 +227,7 @@ func (s *Service) create(ctx context.Context, st *Stack, op *Operation, p *propo
 // update begins the update of a stack.
 func (s *Service) update(ctx context.Context, st *Stack, op *Operation, rows map[string]*Resource, p *proposal, f func(tx *store.Tx) error) (*run, error) {
 	op.Kind, op.Target, op.TagsChanged = opUpdate, p.target, p.tags
-	st.Status, st.Reason = cfn.StackStatusUpdateInProgress, reasonUser
+	st.Status, st.Reason = op.word(cfn.StackStatusUpdateInProgress), reasonUser
 	st.Updated = s.o.Now().UnixMilli()
 	return s.begin(ctx, st, op, rows, p, false, f)
 }

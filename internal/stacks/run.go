@@ -201,6 +201,11 @@ func (r *run) event(row *Resource, thing *State, status, reason string, shown ma
 
 // status gives a resource a status and tells the history.
 func (r *run) status(row *Resource, status, reason string, shown map[string]any) {
+	if rest, ok := strings.CutPrefix(status, "CREATE_"); ok && r.op.Bring[row.Logical] != "" {
+		if status = "IMPORT_" + rest; reason == reasonInitiated {
+			reason = "Resource import started."
+		}
+	}
 	r.event(row, &row.State, status, reason, shown)
 	row.Status, row.Reason, row.Time = status, reason, r.s.o.Now().UnixMilli()
 	r.put(row)
@@ -208,7 +213,7 @@ func (r *run) status(row *Resource, status, reason string, shown map[string]any)
 
 // stackStatus gives the stack a status and tells the history.
 func (r *run) stackStatus(status, reason string) {
-	r.stack.Status, r.stack.Reason = status, reason
+	r.stack.Status, r.stack.Reason = r.op.word(status), reason
 	r.pending.stack = true
 	r.pending.events = append(r.pending.events, stackEvent(r.stack, r.now(""), r.op.Token))
 }
@@ -485,7 +490,7 @@ func (r *run) failure(failed []*step) string {
 		by[status] = append(by[status], st.id)
 	}
 	var parts []string
-	for _, verb := range []string{"CREATE", "UPDATE", "DELETE"} {
+	for _, verb := range []string{"CREATE", "IMPORT", "UPDATE", "DELETE"} {
 		if ids := by[verb]; len(ids) > 0 {
 			slices.Sort(ids)
 			parts = append(parts, fmt.Sprintf("The following resource(s) failed to %s: [%s]. ", strings.ToLower(verb), strings.Join(ids, ", ")))
