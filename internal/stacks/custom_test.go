@@ -25,7 +25,6 @@ import (
 type provider struct {
 	mu     sync.Mutex
 	events []map[string]any
-	answer func(event map[string]any) map[string]any // nil: silence
 	fail   error
 	got    chan map[string]any // each event, if not nil
 }
