@@ -14,8 +14,8 @@ import (
 )
 
 // load calls f b.N times from a number of callers, and reports what each call took, and what it cost the
-// process p (nil: the benchmark's own).
-func load(b *testing.B, p *process, callers int, f func() error) {
+// process p (nil: the benchmark's own). It returns the processor time of one call, in microseconds.
+func load(b *testing.B, p *process, callers int, f func() error) float64 {
 	b.Helper()
 	if err := f(); err != nil { // what is made on first use is not measured
 		b.Fatal(err)
@@ -56,9 +56,11 @@ func load(b *testing.B, p *process, callers int, f func() error) {
 	b.ReportMetric(0, "ns/op") // req/s and the quantiles say it better
 	report(b, times)
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
-	b.ReportMetric(each(float64(after.CPU-before.CPU)/1e3), "cpu-µs")
+	cost := each(float64(after.CPU-before.CPU) / 1e3)
+	b.ReportMetric(cost, "cpu-µs")
 	b.ReportMetric(each(float64(after.Allocs-before.Allocs)), "allocs/req")
 	b.ReportMetric(each(float64(after.Bytes-before.Bytes)), "B/req")
+	return cost
 }
 
 func median(times []time.Duration) time.Duration {
@@ -80,11 +82,21 @@ type conn struct {
 
 // get returns a function that asks target with a token, on a connection from a pool.
 func get(tb testing.TB, target, token string) func() error {
+	return ask(tb, target, "Authorization", "Bearer "+token)
+}
+
+// ask returns a function that asks target with a header, names and values in turn, on a connection from a
+// pool.
+func ask(tb testing.TB, target string, header ...string) func() error {
 	u, err := url.Parse(target)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	request := []byte("GET " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host + "\r\nAuthorization: Bearer " + token + "\r\n\r\n")
+	text := "GET " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host + "\r\n"
+	for i := 0; i+1 < len(header); i += 2 {
+		text += header[i] + ": " + header[i+1] + "\r\n"
+	}
+	request := []byte(text + "\r\n")
 	conns := make(chan *conn, 100)
 	tb.Cleanup(func() {
 		for len(conns) > 0 {
