@@ -66,6 +66,7 @@ func Compile(schema []byte) (*Schema, error) {
 type rule struct {
 	types                        []string
 	enum                         []any
+	values                       map[string]bool // of enum, canonical
 	maximum, minimum             *number
 	exclusiveMax, exclusiveMin   bool
 	multipleOf                   *number
@@ -237,6 +238,10 @@ func (s *Set) compile(r *rule, name, pointer string, v any, level int) error {
 	if e, ok := doc["enum"]; ok {
 		if r.enum, ok = e.([]any); !ok || len(r.enum) == 0 {
 			c.fail("enum", "a list with at least one element")
+		}
+		r.values = make(map[string]bool, len(r.enum))
+		for _, e := range r.enum {
+			r.values[canonical(e)] = true
 		}
 	}
 	r.maximum, r.minimum = c.number("maximum"), c.number("minimum")

@@ -2,8 +2,10 @@ package schema
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestValidate(t *testing.T) {
@@ -131,4 +133,54 @@ func FuzzSchema(f *testing.F) {
 		}
 		s.Validate(v)
 	})
+}
+
+// TestBounds validates what would take for ever, or exhaust the stack.
+func TestBounds(t *testing.T) {
+	long := strings.Repeat("x", 50)
+	deep := strings.Repeat(`{"u":[`, 90) + `"` + strings.Repeat("x", 4<<20) + `"` + strings.Repeat("]}", 90)
+	for _, tt := range []struct {
+		name, schema, doc string
+		fits              bool
+	}{
+		{"enum", `{"items":{"enum":[` + strings.TrimSuffix(strings.Repeat(`"`+long+`",`, 50), ",") + `]}}`, "[" + strings.TrimSuffix(strings.Repeat(`"y",`, 500_000), ",") + "]", false},
+		{"unique", `{"uniqueItems":true}`, numbers(500_000), true},
+		{"unique, all the way down", `{"properties":{"u":{"uniqueItems":true,"items":{"$ref":"#"}}}}`, deep, false},
+		{"its own alternative", `{"allOf":[{"$ref":"#"}]}`, `1`, false},
+		{"its own negation", `{"not":{"$ref":"#"}}`, `1`, false},
+		{"its own alternatives", `{"anyOf":[{"$ref":"#"},{"$ref":"#"}],"oneOf":[{"$ref":"#"},{"$ref":"#"}]}`, `{}`, false},
+		{"given up within a negation", `{"not":{"items":{"allOf":[{},{},{}]}}}`, "[" + strings.TrimSuffix(strings.Repeat("1,", 400_000), ",") + "]", false},
+		{"numbers", `{"enum":[1, -0, 2.50]}`, `1.0`, true},
+		{"minus nothing", `{"enum":[0]}`, `-0`, true},
+		{"a fraction", `{"enum":[2.50]}`, `25e-1`, true},
+	} {
+		s, err := Compile([]byte(tt.schema))
+		if err != nil && !tt.fits { // what refers to itself at once is no schema
+			continue
+		}
+		if err != nil {
+			t.Fatal(tt.name, err)
+		}
+		doc, err := Decode([]byte(tt.doc))
+		if err != nil {
+			t.Fatal(tt.name, err)
+		}
+		began := time.Now()
+		wrong := s.Validate(doc)
+		if (wrong == nil) != tt.fits {
+			t.Errorf("%s: %.200v", tt.name, wrong)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%s took %s", tt.name, took)
+		}
+	}
+}
+
+func numbers(n int) string {
+	b := []byte{'['}
+	for i := range n {
+		b = append(strconv.AppendInt(b, int64(i), 10), ',')
+	}
+	b[len(b)-1] = ']'
+	return string(b)
 }

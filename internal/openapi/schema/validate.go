@@ -21,27 +21,37 @@ const maxFaults = 50
 // maxSteps bounds the work on one document, so that no schema of nested alternatives takes for ever.
 const maxSteps = 1_000_000
 
+// maxRules bounds how deeply rules are applied inside each other: to parts of the document, or to the same part.
+const maxRules = 10 * MaxDepth
+
+const tooLong = "the document takes too long to validate"
+
 // Validate returns what is wrong with a document that Decode has read, nil if it fits.
 func (s *Schema) Validate(doc any) []string {
-	v := &validator{steps: new(int)}
+	v := &validator{steps: new(int), most: maxFaults}
 	v.check(s.root, doc)
+	if *v.steps > maxSteps {
+		v.fault(tooLong) // as an alternative that was given up may seem not to fit
+	}
 	return v.faults
 }
 
 type validator struct {
 	faults []string
 	steps  *int
+	depth  int // of rules inside each other
+	most   int // faults, after which the rest is not looked at
 }
 
 func (v *validator) fault(format string, args ...any) {
-	if len(v.faults) < maxFaults {
+	if len(v.faults) < v.most {
 		v.faults = append(v.faults, fmt.Sprintf(format, args...))
 	}
 }
 
 // fits tells whether a document fits, without keeping why not.
 func (v *validator) fits(r *rule, doc any) bool {
-	sub := &validator{steps: v.steps}
+	sub := &validator{steps: v.steps, most: 1, depth: v.depth}
 	sub.check(r, doc)
 	return len(sub.faults) == 0
 }
@@ -79,13 +89,29 @@ func typeOf(doc any) string {
 	return "unknown"
 }
 
+// canonical is the function of that name; what it writes counts.
+func (v *validator) canonical(doc any) string {
+	s := canonical(doc)
+	*v.steps += len(s) / 64
+	return s
+}
+
 func (v *validator) check(r *rule, doc any) {
+	if len(v.faults) >= v.most {
+		return
+	}
 	if *v.steps++; *v.steps > maxSteps {
-		if *v.steps == maxSteps+1 || len(v.faults) == 0 {
-			v.fault("the document takes too long to validate")
+		if len(v.faults) == 0 {
+			v.fault(tooLong)
 		}
 		return
 	}
+	if v.depth++; v.depth > maxRules { // a schema that is its own alternative
+		*v.steps = maxSteps + 1 // it would go on for ever
+		v.depth--
+		return
+	}
+	defer func() { v.depth-- }()
 	if len(r.types) > 0 {
 		t := typeOf(doc)
 		if !slices.Contains(r.types, t) && !(t == "integer" && slices.Contains(r.types, "number")) {
@@ -94,7 +120,7 @@ func (v *validator) check(r *rule, doc any) {
 			return // as the rest would only repeat it
 		}
 	}
-	if r.enum != nil && !slices.ContainsFunc(r.enum, func(e any) bool { return equal(e, doc) }) {
+	if r.enum != nil && !r.values[v.canonical(doc)] {
 		v.fault("instance value (%s) not found in enum (possible values: %s)", text(doc), text(r.enum))
 	}
 	switch x := doc.(type) {
@@ -237,7 +263,11 @@ func (v *validator) array(r *rule, list []any) {
 	if r.unique {
 		seen := map[string]bool{}
 		for _, e := range list {
-			k := canonical(e)
+			k := v.canonical(e)
+			if *v.steps > maxSteps {
+				v.fault(tooLong)
+				return
+			}
 			if seen[k] {
 				v.fault("array must not contain duplicate elements")
 				break
@@ -325,39 +355,51 @@ func lacking(doc map[string]any, names []string) []string {
 	return out
 }
 
-// equal compares values as JSON: numbers by value, objects without order.
-func equal(a, b any) bool { return canonical(a) == canonical(b) }
-
 // canonical writes a value so that equal ones are written alike.
-func canonical(v any) string {
+func canonical(v any) string { return string(appendCanonical(nil, v)) }
+
+func appendCanonical(b []byte, v any) []byte {
 	switch x := v.(type) {
 	case json.Number:
+		s := x.String()
+		if integer(s) && s != "-0" {
+			return append(b, s...)
+		}
 		if r := rational(x); r != nil {
-			return r.RatString()
+			return append(b, r.RatString()...)
 		}
-		return x.String()
+		return append(b, s...)
 	case string:
-		return strconv.Quote(x)
+		return strconv.AppendQuote(b, x)
 	case []any:
-		var b strings.Builder
-		b.WriteByte('[')
+		b = append(b, '[')
 		for _, e := range x {
-			b.WriteString(canonical(e))
-			b.WriteByte(',')
+			b = append(appendCanonical(b, e), ',')
 		}
-		return b.String() + "]"
+		return append(b, ']')
 	case map[string]any:
 		names := make([]string, 0, len(x))
 		for n := range x {
 			names = append(names, n)
 		}
 		slices.Sort(names)
-		var b strings.Builder
-		b.WriteByte('{')
+		b = append(b, '{')
 		for _, n := range names {
-			b.WriteString(strconv.Quote(n) + ":" + canonical(x[n]) + ",")
+			b = append(strconv.AppendQuote(b, n), ':')
+			b = append(appendCanonical(b, x[n]), ',')
 		}
-		return b.String() + "}"
+		return append(b, '}')
 	}
-	return fmt.Sprint(v)
+	return fmt.Append(b, v)
+}
+
+// integer tells whether a number of JSON is written as canonical has it.
+func integer(s string) bool {
+	s = strings.TrimPrefix(s, "-")
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
