@@ -80,11 +80,7 @@ func (x *restExchange) answerStatus(typ string, status int, errorType, message s
 		}
 		src := compileSource(m.Source)
 		if values, ok := x.value(&src); ok {
-			for _, v := range values {
-				if name := http.CanonicalHeaderKey(m.Name); validHeader(name, v) {
-					h[name] = []string{v}
-				}
-			}
+			setMapped(h, http.CanonicalHeaderKey(m.Name), values[len(values)-1:])
 		}
 	}
 	ct := x.chooseType(slices.Sorted(maps.Keys(g.Templates)))
