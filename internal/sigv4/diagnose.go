@@ -63,7 +63,7 @@ func (s *Signature) diagnose(r *http.Request, key []byte, payloadHash string) st
 			return "the method was changed on the way: the signature fits " + method
 		}
 	}
-	return "most likely another secret: it is not the one of " + s.AccessKey + ", or a signed header or the path was changed on the way in a manner that cannot be seen here"
+	return "most likely another secret: it is not the one of " + s.AccessKey + ", or a signed header, the path or the query was changed on the way in a manner that cannot be seen here"
 }
 
 func (f form) String() string {

@@ -200,44 +200,12 @@ func explainSignature(r *Request, sig *sigv4.Signature, service string, bad *sig
 		form = "query"
 	}
 	r.Trace.Fail("signature", "it is not the one that the key makes of this request: "+bad.Likely,
-		"signed in the "+form+": "+strings.Join(sig.SignedHeaders, ";")+" with scope "+sig.Scope()+"; "+r.HTTP.Method+" "+pathOf(r.HTTP)+" on "+r.HTTP.Host,
-		"a signature of\n"+withoutSecrets(bad.CanonicalRequest))
+		"signed in the "+form+": "+strings.Join(sig.SignedHeaders, ";")+" with scope "+sig.Scope()+"; "+r.HTTP.Method+" "+pathOf(r.HTTP)+" on "+r.HTTP.Host, "")
+	r.Trace.Signature = trace.SignatureOf(r.HTTP, sig, bad)
 }
 
 // pathOf returns the path as the client sent it.
 func pathOf(r *http.Request) string {
 	path, _, _ := strings.Cut(r.RequestURI, "?")
 	return path
-}
-
-// withoutSecrets leaves out of a canonical request the values of parameters and of headers that may be
-// secrets.
-func withoutSecrets(canonical string) string {
-	lines := strings.Split(canonical, "\n")
-	for i, line := range lines {
-		switch {
-		case i == 2 && line != "":
-			params := strings.Split(line, "&")
-			for j, p := range params {
-				name, _, _ := strings.Cut(p, "=")
-				params[j] = name + "=…"
-			}
-			lines[i] = strings.Join(params, "&")
-		case i > 2:
-			name, _, ok := strings.Cut(line, ":")
-			if ok && !plainHeader(name) {
-				lines[i] = name + ":…"
-			}
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
-// plainHeader tells whether a header never holds a secret.
-func plainHeader(name string) bool {
-	switch name {
-	case "host", "accept", "accept-encoding", "content-type", "content-length", "content-md5", "date", "range", "user-agent", "x-amz-date", "x-amz-content-sha256", "x-amz-target":
-		return true
-	}
-	return false
 }

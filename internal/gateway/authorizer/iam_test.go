@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/gatehouse-dev/gatehouse/internal/iam"
 	"github.com/gatehouse-dev/gatehouse/internal/policy"
 	"github.com/gatehouse-dev/gatehouse/internal/seal"
@@ -144,13 +142,5 @@ func TestFaults(t *testing.T) {
 		if out.Refusal != Fault || out.Caller != nil || out.Message != "" || !r.Trace.Refused() {
 			t.Errorf("result %+v, trace %+v", out, r.Trace.Steps)
 		}
-	}
-}
-
-func TestWithoutSecrets(t *testing.T) {
-	got := withoutSecrets("GET\n/a:b/c=d\nX-Amz-Security-Token=IQoJ&q=secret\nauthorization:Bearer eyJ\ncookie:a=b\nhost:example.com\nx-amz-date:20261121T120000Z\nx-amz-security-token:IQoJ\n\nhost;x-amz-date\n" + sigv4.EmptyPayload)
-	want := "GET\n/a:b/c=d\nX-Amz-Security-Token=…&q=…\nauthorization:…\ncookie:…\nhost:example.com\nx-amz-date:20261121T120000Z\nx-amz-security-token:…\n\nhost;x-amz-date\n" + sigv4.EmptyPayload
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
 	}
 }
