@@ -192,6 +192,12 @@ func (c *cloudStack) pack(ctx context.Context, a *assembly.Asset) (*bundle.Packa
 // publish brings the assets of a stack into their buckets, unless they are there: their keys are their
 // contents' hashes.
 func (d *Deployer) publish(ctx context.Context, c *cloudStack) error {
+	if len(c.Assets) > 0 {
+		// Whoever looks for the stack of cdk bootstrap finds it: the server makes it then, with its bucket.
+		if _, err := d.Describe(ctx, "CDKToolkit"); err != nil && !errors.Is(err, ErrNoStack) {
+			return err
+		}
+	}
 	var g errgroup.Group
 	g.SetLimit(max(2, runtime.NumCPU()))
 	for _, a := range c.Assets {
