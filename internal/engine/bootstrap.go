@@ -52,13 +52,16 @@ func (b bootstrapping) Authorize(ctx context.Context, m *shape.Model, op *shape.
 		if role == nil || role[1] != b.e.cfg.Account || role[2] != b.e.cfg.Account || !regionForm.MatchString(role[3]) {
 			return nil
 		}
+		if _, err := b.e.iam.RoleByARN(ctx, in.RoleArn); err == nil {
+			return nil
+		}
 		region = role[3]
 	case *ssm.GetParameterRequest:
-		if in.Name != toolkitVersion {
+		if in.Name != toolkitVersion || b.e.versioned(ctx) {
 			return nil
 		}
 	case *ssm.GetParametersRequest:
-		if !slices.Contains(in.Names, toolkitVersion) {
+		if !slices.Contains(in.Names, toolkitVersion) || b.e.versioned(ctx) {
 			return nil
 		}
 	default:
@@ -70,10 +73,16 @@ func (b bootstrapping) Authorize(ctx context.Context, m *shape.Model, op *shape.
 
 // parameter reads the parameter store for templates.
 func (e *Engine) parameter(ctx context.Context, name string) (string, error) {
-	if name == toolkitVersion {
+	if name == toolkitVersion && !e.versioned(ctx) {
 		e.bootstrap(ctx, wire.CallFrom(ctx).Region)
 	}
 	return e.params.Value(ctx, name)
+}
+
+// versioned tells whether somebody has said that the region of ctx's call is bootstrapped.
+func (e *Engine) versioned(ctx context.Context) bool {
+	_, err := e.params.Value(ctx, toolkitVersion)
+	return err == nil
 }
 
 // bootstrap makes the toolkit's stack in a region, unless there is one or was one. If that fails, whoever
@@ -94,6 +103,7 @@ func (e *Engine) bootstrap(ctx context.Context, region string) {
 	}
 	out, err := e.stacks.CreateStack(ctx, &cloudformation.CreateStackInput{
 		StackName: toolkitStack, TemplateBody: &toolkit, Capabilities: []string{cloudformation.CapabilityCapabilityNamedIam},
+		OnFailure: shape.Ptr(cloudformation.OnFailureDelete),
 	})
 	if err == nil {
 		var st *cloudformation.DescribeStacksOutput
