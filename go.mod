@@ -44,3 +44,6 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+// npm packages of the examples, some of which have templates of Go programs
+ignore node_modules
