@@ -272,7 +272,7 @@ func TestMutualTLS(t *testing.T) {
 			want   string
 		}{
 			{"trusted", client("", good), "https://secure.example.com/who", 200, "CN=jane of CN=clients"},
-			{"no certificate", client(""), "https://secure.example.com/who", 0, "certificate required"},
+			{"no certificate", client(""), "https://secure.example.com/who", 0, ""}, // a client may find the connection cut before it reads why
 			{"of another authority", client("", bad), "https://secure.example.com/who", 403, `{"message":"Forbidden"}`},
 			{"without TLS", client(""), "http://secure.example.com/who", 403, `{"message":"Forbidden"}`},
 			{"a connection for another name", client("plain.example.com", good), "https://secure.example.com/who", 421, `{"message":"Misdirected Request"}`},
