@@ -25,8 +25,9 @@ func (p *program) whyCmd() *cobra.Command {
 met, what was found, and, for the one that refused it, what would have passed. Of a signature that does
 not fit, it shows the server's canonical request beside what the request shows, and what has probably
 happened; of policies, the statement that decided or came nearest. The request id is in the answer's
-header: Apigw-Requestid of an API, X-Amzn-Requestid or X-Amz-Request-Id of an AWS API. The newest 10,000
-requests are remembered, and apart from them the newest 2,000 calls of AWS APIs that succeeded.`,
+header: Apigw-Requestid of an HTTP API, X-Amzn-Requestid of a REST API, a function's URL or an AWS API,
+X-Amz-Request-Id of S3. The newest 10,000 requests are remembered, and apart from them the newest 2,000
+calls of AWS APIs that succeeded.`,
 		Example: `  curl -i http://127.0.0.1:4566/_aws/execute-api/4foju6nhne/private
   gatehouse why JKJaXmPLvHcESHA=
   gatehouse why --last                # the newest request
