@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -212,5 +213,43 @@ func TestRESTQuotaUnderGrants(t *testing.T) {
 	helpers.Wait()
 	if let.Load() != limit {
 		t.Errorf("%d were let in, not %d", let.Load(), limit)
+	}
+}
+
+// TestReadBody reads bodies that are longer than what is made room for at once, and one that breaks off.
+func TestReadBody(t *testing.T) {
+	for _, n := range []int{0, 1, maxTrusted, maxTrusted + 1, 3 << 20, maxBody, maxBody + 1} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(strings.Repeat("x", n)))
+		body, err := readBody(r)
+		if n > maxBody {
+			if err != errTooLarge {
+				t.Error(n, err)
+			}
+		} else if len(body) != n || err != nil {
+			t.Error(n, len(body), err)
+		}
+	}
+	for _, n := range []int64{10, maxTrusted + 10} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader("abc"))
+		r.ContentLength = n
+		if _, err := readBody(r); err != io.ErrUnexpectedEOF {
+			t.Error(n, err)
+		}
+	}
+}
+
+// TestRESTGatewayResponseHeaders maps a request's header to one of the connection.
+func TestRESTGatewayResponseHeaders(t *testing.T) {
+	f := memoryREST(t)
+	f.method("GET /x", nil, nil)
+	_, err := f.rest.PutGatewayResponse(f.ctx, &v1.PutGatewayResponseRequest{RestApiId: f.api, ResponseType: "MISSING_AUTHENTICATION_TOKEN", ResponseParameters: map[string]string{
+		"gatewayresponse.header.Transfer-Encoding": "method.request.header.X-A", "gatewayresponse.header.Content-Length": "method.request.header.X-A",
+		"gatewayresponse.header.X-Path": "context.path", "gatewayresponse.header.X-Good": "method.request.header.X-A"}})
+	f.check(err)
+	f.deploy()
+	w, _ := f.call("GET", "/prod/no%0d%0aX-Evil:1", "", "X-A: chunked")
+	h := w.Header()
+	if h.Get("Transfer-Encoding") != "" || h.Get("Content-Length") == "chunked" || h.Get("X-Path") != "" || h.Get("X-Evil") != "" || h.Get("X-Good") != "chunked" {
+		t.Error(h)
 	}
 }
