@@ -82,11 +82,3 @@ func (s *Service) UpdateAccount(ctx context.Context, in *v1.UpdateAccountRequest
 func (s *Service) GetVpcLinks(context.Context, *v1.GetVpcLinksRequest) (*v1.VpcLinks, error) {
 	return &v1.VpcLinks{Items: []v1.VpcLink{}}, nil
 }
-
-func (s *Service) CreateVpcLink(context.Context, *v1.CreateVpcLinkRequest) (*v1.VpcLink, error) {
-	return nil, unsupported("VPC links are")
-}
-
-func (s *Service) GetSdk(context.Context, *v1.GetSdkRequest) (*v1.SdkResponse, error) {
-	return nil, unsupported("Generation of SDKs (GetSdk) is")
-}
