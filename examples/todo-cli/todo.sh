@@ -81,16 +81,19 @@ user() {
 	aws cognito-idp admin-create-user --user-pool-id "$pool" --username "$1" --user-attributes "Name=email,Value=$1" Name=email_verified,Value=true --query User.UserStatus
 }
 
+# pairs NAME=VALUE…: as JSON, for the CLI's short form has no way to write every password.
+pairs() { python3 -c 'import json, sys; print(json.dumps(dict(a.split("=", 1) for a in sys.argv[1:])))' "$@"; }
+
 sign_in() {
 	local session
 	if [[ -n ${3:-} ]]; then # the first time: the temporary password gives way to a new one
 		session=$(aws cognito-idp admin-initiate-auth --user-pool-id "$pool" --client-id "$client" --auth-flow ADMIN_NO_SRP_AUTH \
-			--auth-parameters "USERNAME=$1,PASSWORD=$2" --query Session)
+			--auth-parameters "$(pairs "USERNAME=$1" "PASSWORD=$2")" --query Session)
 		aws cognito-idp admin-respond-to-auth-challenge --user-pool-id "$pool" --client-id "$client" --challenge-name NEW_PASSWORD_REQUIRED \
-			--challenge-responses "USERNAME=$1,NEW_PASSWORD=$3" --session "$session" --query AuthenticationResult.IdToken
+			--challenge-responses "$(pairs "USERNAME=$1" "NEW_PASSWORD=$3")" --session "$session" --query AuthenticationResult.IdToken
 	else
 		aws cognito-idp admin-initiate-auth --user-pool-id "$pool" --client-id "$client" --auth-flow ADMIN_NO_SRP_AUTH \
-			--auth-parameters "USERNAME=$1,PASSWORD=$2" --query AuthenticationResult.IdToken
+			--auth-parameters "$(pairs "USERNAME=$1" "PASSWORD=$2")" --query AuthenticationResult.IdToken
 	fi
 }
 
