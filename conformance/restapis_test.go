@@ -164,7 +164,7 @@ func TestRestAPIsByCLI(t *testing.T) {
 		refused("PutRestApi", "Warnings found during import", "put-rest-api", "--rest-api-id", id, "--fail-on-warnings", "--body", "fileb://"+filepath.Join(dir, "more.yaml"))
 
 		refused("GetRestApi", "NotFoundException | Invalid API identifier specified 000000000000:nothing", "get-rest-api", "--rest-api-id", "nothing")
-		refused("CreateVpcLink", "does not implement apigateway CreateVpcLink", "create-vpc-link", "--name", "x", "--target-arns", "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/net/x/1")
+		refused("CreateVpcLink", "NotImplementedException | Gatehouse does not implement apigateway CreateVpcLink.", "create-vpc-link", "--name", "x", "--target-arns", "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/net/x/1")
 		refused("DeleteRestApi", "Deleting RestApi "+id+" failed. Please remove all base path mappings related to the RestApi in your domains: todo.example.com", "delete-rest-api", "--rest-api-id", id)
 		aws.text(t, "apigateway", "delete-base-path-mapping", "--domain-name", "todo.example.com", "--base-path", "(none)")
 		aws.text(t, "apigateway", "delete-rest-api", "--rest-api-id", id)
