@@ -115,11 +115,27 @@ func (x *exchange) ReadBody() ([]byte, error) {
 		case x.bodyErr == nil:
 		case errors.Is(x.bodyErr, errTooLarge):
 			x.trace.Fail("body", "the body is too large", "", "at most 10 MB")
+			x.drain()
 		default:
 			x.trace.Fail("body", "the body could not be read", x.bodyErr.Error(), "")
 		}
 	}
 	return x.body, x.bodyErr
+}
+
+// Of a body that is too large, so much is still taken in, and for so long: clients that send all before they
+// listen would find the connection cut, not the answer.
+const (
+	maxDrained = 4 * maxBody
+	drainTime  = 5 * time.Second
+)
+
+func (x *exchange) drain() {
+	if x.r.ContentLength > maxDrained || x.r.Header["Expect"] != nil { // who waits for leave to send hears the answer
+		return
+	}
+	http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(drainTime))
+	io.CopyN(io.Discard, x.r.Body, maxDrained)
 }
 
 // maxTrusted is the length of a body for which there is room before it has come.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto"
@@ -10,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -317,6 +319,31 @@ func TestStagesAndRoutes(t *testing.T) {
 	f.api = "nosuchapi0"
 	w, _ = f.get("/hello")
 	want(t, w, 404, notFound)
+}
+
+// TestTooLargeIsTold sends all of a body that is too large before it listens, as many clients do.
+func TestTooLargeIsTold(t *testing.T) {
+	f := start(t)
+	f.function("POST /a", "2.0", nil)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.g.Serve(w, r, Target{APIID: f.api, Path: r.URL.EscapedPath()})
+	}))
+	defer srv.Close()
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(30 * time.Second))
+	const size = maxBody + 1<<20
+	fmt.Fprintf(c, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
+	if _, err := c.Write(make([]byte, size)); err != nil {
+		t.Fatalf("while it was sent: %v", err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || resp.StatusCode != 413 {
+		t.Fatal(resp, err)
+	}
 }
 
 func TestLimits(t *testing.T) {

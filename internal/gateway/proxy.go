@@ -152,6 +152,7 @@ func (x *httpExchange) proxy() {
 	if x.r.ContentLength > maxBody {
 		x.unmap(was)
 		x.trace.Fail("body", "the body is too large", "", "at most 10 MB")
+		x.drain()
 		x.badBody(errTooLarge)
 		return
 	}
