@@ -63,7 +63,7 @@ var taken = map[string]bool{
 	"":                                                                 false,
 	"127.0.0.1":                                                        false,
 	strings.Repeat("a", 300) + ".s3.amazonaws.com":                     false,
-	"registry.npmjs.org":                                               false,
+	"packages.example.org":                                             false,
 	"api.ecr-public.us-east-1.amazonaws.com":                           false,
 	"cognito-idp.us-east-1.amazonaws.com:443":                          false,
 	"abcdefghijklmnopqrstuvwxyz.lambda-url.eu-central-1.on.aws.evil.example.": false,
@@ -333,6 +333,6 @@ func TestStrangers(t *testing.T) {
 func BenchmarkTakes(b *testing.B) {
 	for b.Loop() {
 		Takes("bucket.s3.us-east-1.amazonaws.com")
-		Takes("registry.npmjs.org")
+		Takes("packages.example.org")
 	}
 }
