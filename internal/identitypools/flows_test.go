@@ -246,117 +246,112 @@ func TestRaces(t *testing.T) {
 
 // TestRoles is the table of role resolution.
 func TestRoles(t *testing.T) {
-	storetest.EachURL(t, func(t *testing.T, url string) {
-		if url != "memory:" {
-			t.Skip("no storage in it")
+	f := newFixture(t, "memory:") // what is stored has no part in it
+	pool := f.newPool(nil)
+	byToken := func(ambiguous string) *cognitoidentity.RoleMapping {
+		return &cognitoidentity.RoleMapping{Type: "Token", AmbiguousRoleResolution: &ambiguous}
+	}
+	byRules := func(ambiguous string, rules ...string) *cognitoidentity.RoleMapping { // claim type value role
+		m := &cognitoidentity.RoleMapping{Type: "Rules", AmbiguousRoleResolution: &ambiguous, RulesConfiguration: new(cognitoidentity.RulesConfigurationType)}
+		for _, r := range rules {
+			p := strings.Fields(r)
+			m.RulesConfiguration.Rules = append(m.RulesConfiguration.Rules, cognitoidentity.MappingRule{Claim: p[0], MatchType: p[1], Value: p[2], RoleARN: role(p[3])})
 		}
-		f := newFixture(t, url)
-		pool := f.newPool(nil)
-		byToken := func(ambiguous string) *cognitoidentity.RoleMapping {
-			return &cognitoidentity.RoleMapping{Type: "Token", AmbiguousRoleResolution: &ambiguous}
+		return m
+	}
+	roles := func(names ...string) (list []string) {
+		for _, n := range names {
+			list = append(list, role(n))
 		}
-		byRules := func(ambiguous string, rules ...string) *cognitoidentity.RoleMapping { // claim type value role
-			m := &cognitoidentity.RoleMapping{Type: "Rules", AmbiguousRoleResolution: &ambiguous, RulesConfiguration: new(cognitoidentity.RulesConfigurationType)}
-			for _, r := range rules {
-				p := strings.Fields(r)
-				m.RulesConfiguration.Rules = append(m.RulesConfiguration.Rules, cognitoidentity.MappingRule{Claim: p[0], MatchType: p[1], Value: p[2], RoleARN: role(p[3])})
+		return list
+	}
+	ambiguous := func(p string) string {
+		return "NotAuthorizedException: The ambiguous role mapping rules for: " + p + " denied this request."
+	}
+	forbidden := func(name string) string {
+		return "NotAuthorizedException: Access to Role '" + role(name) + "' is forbidden."
+	}
+	type claims = map[string]any
+	two := claims{"cognito:roles": roles("A", "B")}
+	dept := byRules("Deny", "custom:dept Equals sales Sales", "email Contains @corp Corp", "cognito:groups StartsWith adm Admin", "email_verified Equals true Verified", "level NotEqual 0 Level")
+	for _, c := range []struct {
+		name     string
+		provider string
+		mapping  *cognitoidentity.RoleMapping
+		claims   claims
+		custom   string
+		want     string
+	}{
+		{"no mapping", people, nil, two, "", "Auth"},
+		{"no mapping, the same role asked for", people, nil, nil, "Auth", "Auth"},
+		{"no mapping, another asked for", people, nil, two, "A", forbidden("A")},
+		{"preferred", people, byToken("Deny"), claims{"cognito:roles": roles("A", "B"), "cognito:preferred_role": role("B")}, "", "B"},
+		{"only one", people, byToken("Deny"), claims{"cognito:roles": roles("A")}, "", "A"},
+		{"as a string", people, byToken("Deny"), claims{"cognito:roles": role("A") + "," + role("B"), "cognito:preferred_role": role("A")}, "", "A"},
+		{"two, denied", people, byToken("Deny"), two, "", ambiguous(people)},
+		{"two, default", people, byToken("AuthenticatedRole"), two, "", "Auth"},
+		{"two, one asked for", people, byToken("Deny"), two, "B", "B"},
+		{"asked for over preferred", people, byToken("Deny"), claims{"cognito:roles": roles("A", "B"), "cognito:preferred_role": role("A")}, "B", "B"},
+		{"none, denied", people, byToken("Deny"), nil, "", ambiguous(people)},
+		{"none, default", people, byToken("AuthenticatedRole"), nil, "", "Auth"},
+		{"not the token's", people, byToken("AuthenticatedRole"), two, "Admin", forbidden("Admin")},
+		{"not the token's, though the default", people, byToken("AuthenticatedRole"), two, "Auth", forbidden("Auth")},
+		{"equals", people, dept, claims{"custom:dept": "sales"}, "", "Sales"},
+		{"equals, the case counts", people, dept, claims{"custom:dept": "Sales"}, "", ambiguous(people)},
+		{"contains", people, dept, claims{"email": "ann@corp.example"}, "", "Corp"},
+		{"starts with, of a list", people, dept, claims{"cognito:groups": []string{"users", "admins"}}, "", "Admin"},
+		{"does not start", people, dept, claims{"cognito:groups": []string{"no-admins"}}, "", ambiguous(people)},
+		{"boolean", people, dept, claims{"email_verified": true}, "", "Verified"},
+		{"number", people, dept, claims{"level": 3}, "", "Level"},
+		{"not equal", people, dept, claims{"level": "0"}, "", ambiguous(people)},
+		{"the first that matches", people, dept, claims{"custom:dept": "sales", "email": "a@corp"}, "", "Sales"},
+		{"another that matches, asked for", people, dept, claims{"custom:dept": "sales", "email": "a@corp"}, "Corp", "Corp"},
+		{"one that does not match, asked for", people, dept, claims{"custom:dept": "sales"}, "Corp", forbidden("Corp")},
+		{"an object is no value", people, dept, claims{"custom:dept": claims{"sales": "sales"}}, "", ambiguous(people)},
+		{"rules, default", people, byRules("AuthenticatedRole", "x Equals y X"), nil, "", "Auth"},
+		{"OpenID Connect, rules", oidcHost, byRules("Deny", "aud Equals phone Phone"), nil, "", "Phone"},
+		{"OpenID Connect, rules by ARN", oidcPeople, byRules("Deny", "iss StartsWith https://login Login"), nil, "", "Login"},
+		{"OpenID Connect, roles of its own", oidcHost, byToken("AuthenticatedRole"), claims{"cognito:roles": roles("Admin"), "cognito:preferred_role": role("Admin")}, "", "Auth"},
+		{"OpenID Connect, roles of its own asked for", oidcHost, byToken("Deny"), claims{"cognito:roles": roles("Admin")}, "Admin", forbidden("Admin")},
+		{"SAML, roles", samlPeople, byToken("Deny"), nil, "", "Saml"},
+		{"SAML, roles, another provider's", samlPeople, byToken("Deny"), nil, "Foreign", forbidden("Foreign")},
+		{"SAML, rules", samlPeople, byRules("Deny", "dept Equals support Support"), nil, "", "Support"},
+	} {
+		in := &cognitoidentity.SetIdentityPoolRolesInput{IdentityPoolId: pool, Roles: map[string]string{"authenticated": role("Auth")}}
+		key, logins := people+":"+client, map[string]string{people: f.sign(userPoolID, f.idClaims("ann", c.claims))}
+		switch c.provider {
+		case oidcHost, oidcPeople:
+			more := claims{"iss": "https://" + oidcHost, "aud": "phone", "token_use": nil}
+			for k, v := range c.claims {
+				more[k] = v
 			}
-			return m
+			key, logins = c.provider, map[string]string{oidcHost: f.sign(oidcHost, f.idClaims("ann", more))}
+		case samlPeople:
+			key, logins = samlPeople, map[string]string{samlPeople: "assertion of ann"}
 		}
-		roles := func(names ...string) (list []string) {
-			for _, n := range names {
-				list = append(list, role(n))
-			}
-			return list
+		if c.mapping != nil {
+			in.RoleMappings = map[string]cognitoidentity.RoleMapping{key: *c.mapping}
 		}
-		ambiguous := func(p string) string {
-			return "NotAuthorizedException: The ambiguous role mapping rules for: " + p + " denied this request."
+		must(f.SetIdentityPoolRoles(f.ctx, in))(t)
+		id := must(f.getID(pool, logins))(t)
+		get := &cognitoidentity.GetCredentialsForIdentityInput{IdentityId: id, Logins: logins}
+		if c.custom != "" {
+			get.CustomRoleArn = shape.Ptr(role(c.custom))
 		}
-		forbidden := func(name string) string {
-			return "NotAuthorizedException: Access to Role '" + role(name) + "' is forbidden."
+		_, err := f.GetCredentialsForIdentity(f.ctx, get)
+		if strings.Contains(c.want, ": ") {
+			if wantErr(t, err, c.want); t.Failed() {
+				t.Fatal(c.name)
+			}
+			continue
 		}
-		type claims = map[string]any
-		two := claims{"cognito:roles": roles("A", "B")}
-		dept := byRules("Deny", "custom:dept Equals sales Sales", "email Contains @corp Corp", "cognito:groups StartsWith adm Admin", "email_verified Equals true Verified", "level NotEqual 0 Level")
-		for _, c := range []struct {
-			name     string
-			provider string
-			mapping  *cognitoidentity.RoleMapping
-			claims   claims
-			custom   string
-			want     string
-		}{
-			{"no mapping", people, nil, two, "", "Auth"},
-			{"no mapping, the same role asked for", people, nil, nil, "Auth", "Auth"},
-			{"no mapping, another asked for", people, nil, two, "A", forbidden("A")},
-			{"preferred", people, byToken("Deny"), claims{"cognito:roles": roles("A", "B"), "cognito:preferred_role": role("B")}, "", "B"},
-			{"only one", people, byToken("Deny"), claims{"cognito:roles": roles("A")}, "", "A"},
-			{"as a string", people, byToken("Deny"), claims{"cognito:roles": role("A") + "," + role("B"), "cognito:preferred_role": role("A")}, "", "A"},
-			{"two, denied", people, byToken("Deny"), two, "", ambiguous(people)},
-			{"two, default", people, byToken("AuthenticatedRole"), two, "", "Auth"},
-			{"two, one asked for", people, byToken("Deny"), two, "B", "B"},
-			{"asked for over preferred", people, byToken("Deny"), claims{"cognito:roles": roles("A", "B"), "cognito:preferred_role": role("A")}, "B", "B"},
-			{"none, denied", people, byToken("Deny"), nil, "", ambiguous(people)},
-			{"none, default", people, byToken("AuthenticatedRole"), nil, "", "Auth"},
-			{"not the token's", people, byToken("AuthenticatedRole"), two, "Admin", forbidden("Admin")},
-			{"not the token's, though the default", people, byToken("AuthenticatedRole"), two, "Auth", forbidden("Auth")},
-			{"equals", people, dept, claims{"custom:dept": "sales"}, "", "Sales"},
-			{"equals, the case counts", people, dept, claims{"custom:dept": "Sales"}, "", ambiguous(people)},
-			{"contains", people, dept, claims{"email": "ann@corp.example"}, "", "Corp"},
-			{"starts with, of a list", people, dept, claims{"cognito:groups": []string{"users", "admins"}}, "", "Admin"},
-			{"does not start", people, dept, claims{"cognito:groups": []string{"no-admins"}}, "", ambiguous(people)},
-			{"boolean", people, dept, claims{"email_verified": true}, "", "Verified"},
-			{"number", people, dept, claims{"level": 3}, "", "Level"},
-			{"not equal", people, dept, claims{"level": "0"}, "", ambiguous(people)},
-			{"the first that matches", people, dept, claims{"custom:dept": "sales", "email": "a@corp"}, "", "Sales"},
-			{"another that matches, asked for", people, dept, claims{"custom:dept": "sales", "email": "a@corp"}, "Corp", "Corp"},
-			{"one that does not match, asked for", people, dept, claims{"custom:dept": "sales"}, "Corp", forbidden("Corp")},
-			{"an object is no value", people, dept, claims{"custom:dept": claims{"sales": "sales"}}, "", ambiguous(people)},
-			{"rules, default", people, byRules("AuthenticatedRole", "x Equals y X"), nil, "", "Auth"},
-			{"OpenID Connect, rules", oidcHost, byRules("Deny", "aud Equals phone Phone"), nil, "", "Phone"},
-			{"OpenID Connect, rules by ARN", oidcPeople, byRules("Deny", "iss StartsWith https://login Login"), nil, "", "Login"},
-			{"OpenID Connect, roles of its own", oidcHost, byToken("AuthenticatedRole"), claims{"cognito:roles": roles("Admin"), "cognito:preferred_role": role("Admin")}, "", "Auth"},
-			{"OpenID Connect, roles of its own asked for", oidcHost, byToken("Deny"), claims{"cognito:roles": roles("Admin")}, "Admin", forbidden("Admin")},
-			{"SAML, roles", samlPeople, byToken("Deny"), nil, "", "Saml"},
-			{"SAML, roles, another provider's", samlPeople, byToken("Deny"), nil, "Foreign", forbidden("Foreign")},
-			{"SAML, rules", samlPeople, byRules("Deny", "dept Equals support Support"), nil, "", "Support"},
-		} {
-			in := &cognitoidentity.SetIdentityPoolRolesInput{IdentityPoolId: pool, Roles: map[string]string{"authenticated": role("Auth")}}
-			key, logins := people+":"+client, map[string]string{people: f.sign(userPoolID, f.idClaims("ann", c.claims))}
-			switch c.provider {
-			case oidcHost, oidcPeople:
-				more := claims{"iss": "https://" + oidcHost, "aud": "phone", "token_use": nil}
-				for k, v := range c.claims {
-					more[k] = v
-				}
-				key, logins = c.provider, map[string]string{oidcHost: f.sign(oidcHost, f.idClaims("ann", more))}
-			case samlPeople:
-				key, logins = samlPeople, map[string]string{samlPeople: "assertion of ann"}
-			}
-			if c.mapping != nil {
-				in.RoleMappings = map[string]cognitoidentity.RoleMapping{key: *c.mapping}
-			}
-			must(f.SetIdentityPoolRoles(f.ctx, in))(t)
-			id := must(f.getID(pool, logins))(t)
-			get := &cognitoidentity.GetCredentialsForIdentityInput{IdentityId: id, Logins: logins}
-			if c.custom != "" {
-				get.CustomRoleArn = shape.Ptr(role(c.custom))
-			}
-			_, err := f.GetCredentialsForIdentity(f.ctx, get)
-			if strings.Contains(c.want, ": ") {
-				if wantErr(t, err, c.want); t.Failed() {
-					t.Fatal(c.name)
-				}
-				continue
-			}
-			if err != nil {
-				t.Fatalf("%s: %v", c.name, err)
-			}
-			if got := f.asked[len(f.asked)-1].RoleARN; got != role(c.want) {
-				t.Errorf("%s: role %s, want %s", c.name, got, c.want)
-			}
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
 		}
-	})
+		if got := f.asked[len(f.asked)-1].RoleARN; got != role(c.want) {
+			t.Errorf("%s: role %s, want %s", c.name, got, c.want)
+		}
+	}
 }
 
 // TestRolesOfTwo is about logins that come together: a mapping that denies one is not got round by another that has
